@@ -1,0 +1,1 @@
+"""Tables, importers, the synthetic season and the sample season."""

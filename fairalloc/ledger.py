@@ -1,0 +1,221 @@
+"""What is written to the chain and what is read back from it, free of any chain library.
+
+A season's history is a numbered sequence of calls. Each call is one of the four below; the contract accepts
+call ``seq`` only when it has accepted ``seq - 1``, so a repeated or reordered call is refused.
+
+Invariants:
+- applications are numbered 1..n in the order of their submission calls, sites 1..m along their rows;
+- a :class:`Record` call carries transitions of one role only (see :mod:`fairalloc.status`);
+- the JSON form of a call holds numbers and hex digests only, nothing personal.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import NewType
+
+import numpy as np
+import numpy.typing as npt
+
+from fairalloc.reasons import Reason
+from fairalloc.status import Status
+
+SeasonNo = NewType("SeasonNo", int)
+ApplicationNo = NewType("ApplicationNo", int)
+SiteNo = NewType("SiteNo", int)
+
+BATCH_SIZE = 1000
+"""Transitions in one call: large enough to make the fixed cost vanish, well below the gas cap of EIP-7825."""
+
+
+class Topic(IntEnum):
+    """What a :class:`Commit` commits to. The numbers are on chain and never change their meaning."""
+
+    INPUTS = 1
+    ALLOCATION = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Transition:
+    """One change of an application's status; site and width only where a site is given (``ALLOCATED``)."""
+
+    application_no: ApplicationNo
+    status: Status
+    reason: Reason
+    site_no: SiteNo = SiteNo(0)
+    width: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSeason:
+    """Starts a season's sequence (it is call 0) and seeds its head with the rules hash."""
+
+    season_no: SeasonNo
+    rules_hash: bytes
+    site_count: int
+    seq: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Submit:
+    """Registers applications in order, each by a 32-byte salted commitment."""
+
+    season_no: SeasonNo
+    seq: int
+    commitments: tuple[bytes, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """Fixes a 32-byte digest of published data before what depends on it may happen."""
+
+    season_no: SeasonNo
+    seq: int
+    topic: Topic
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """Changes the status of applications, all or none."""
+
+    season_no: SeasonNo
+    seq: int
+    transitions: tuple[Transition, ...]
+
+
+LedgerCall = OpenSeason | Submit | Commit | Record
+
+
+def call_to_json(call: LedgerCall) -> str:
+    """The compact JSON form in which a call waits in the outbox."""
+    body: dict[str, object] = {"season_no": call.season_no, "seq": call.seq}
+    match call:
+        case OpenSeason():
+            body |= {"call": "open", "rules_hash": call.rules_hash.hex(), "site_count": call.site_count}
+        case Submit():
+            body |= {"call": "submit", "commitments": [digest.hex() for digest in call.commitments]}
+        case Commit():
+            body |= {"call": "commit", "topic": int(call.topic), "digest": call.digest.hex()}
+        case Record():
+            rows = [(t.application_no, int(t.status), int(t.reason), t.site_no, t.width) for t in call.transitions]
+            body |= {"call": "record", "transitions": rows}
+    return json.dumps(body, separators=(",", ":"))
+
+
+def call_from_json(text: str) -> LedgerCall:
+    """The inverse of :func:`call_to_json`."""
+    body = json.loads(text)
+    season_no, seq = SeasonNo(body["season_no"]), int(body["seq"])
+    match body["call"]:
+        case "open":
+            return OpenSeason(season_no, bytes.fromhex(body["rules_hash"]), body["site_count"], seq)
+        case "submit":
+            return Submit(season_no, seq, tuple(bytes.fromhex(digest) for digest in body["commitments"]))
+        case "commit":
+            return Commit(season_no, seq, Topic(body["topic"]), bytes.fromhex(body["digest"]))
+        case "record":
+            rows = (
+                Transition(ApplicationNo(a), Status(s), Reason(r), SiteNo(site), width)
+                for a, s, r, site, width in body["transitions"]
+            )
+            return Record(season_no, seq, tuple(rows))
+        case other:
+            raise ValueError(f"unknown ledger call {other!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class ChainIdentity:
+    """Which chain and contract: what an auditor pins before believing a word of it."""
+
+    chain_id: int
+    genesis_hash: str
+    contract: str
+    code_hash: str
+    node: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeasonHead:
+    """Where a season's sequence stands on chain: calls accepted so far, rolling head, applications registered."""
+
+    next_seq: int
+    head: bytes
+    applications: int
+
+
+@dataclass(frozen=True, slots=True)
+class SignedCall:
+    """The exact bytes of a call, signed once and stored before they are sent, so that a resend sends the same."""
+
+    season_no: SeasonNo
+    seq: int
+    raw: bytes
+    tx_hash: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class MinedCall:
+    """Where a signed call ended up."""
+
+    season_no: SeasonNo
+    seq: int
+    tx_hash: bytes
+    block_number: int
+    block_hash: bytes
+    gas_used: int
+
+
+TRANSITION_DTYPE = np.dtype(
+    [
+        ("seq", np.int64),
+        ("block", np.int64),
+        ("timestamp", np.int64),
+        ("application_no", np.int64),
+        ("before", np.int64),
+        ("status", np.int64),
+        ("reason", np.int64),
+        ("site_no", np.int64),
+        ("width", np.int64),
+    ]
+)
+"""One row per transition in the order of the chain; ``timestamp`` is the block's, in seconds since 1970."""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedCommit:
+    """A digest as it stands on chain."""
+
+    seq: int
+    block: int
+    timestamp: int
+    topic: int
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """A season replayed from a chain's logs. ``findings`` are in words; a history without findings is intact.
+
+    ``transitions`` has dtype :data:`TRANSITION_DTYPE`; submissions are in it as transitions to ``SUBMITTED``.
+    ``status``, ``site_no``, ``width`` and ``reason`` are indexed by application number (entry 0 is unused):
+    what the last transition of each application left, with the site numbers that it holds at the end.
+    """
+
+    season_no: SeasonNo
+    rules_hash: bytes
+    site_count: int
+    head: bytes
+    next_seq: int
+    first_block: int
+    last_block: int
+    commitments: tuple[bytes, ...]
+    commits: tuple[RecordedCommit, ...]
+    transitions: npt.NDArray[np.void]
+    status: npt.NDArray[np.int64]
+    site_no: npt.NDArray[np.int64]
+    width: npt.NDArray[np.int64]
+    reason: npt.NDArray[np.int64]
+    findings: tuple[str, ...] = field(default=())

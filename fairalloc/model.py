@@ -1,0 +1,126 @@
+"""What a season is made of, as plain values.
+
+Invariants:
+- every value here is immutable and holds no reference to a file, table or node;
+- the tuples of :class:`SeasonInput` are sorted by id, so that equal seasons are equal values whatever their files' order.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NewType
+
+from fairalloc.instants import Instant
+
+FairId = NewType("FairId", str)
+SiteId = NewType("SiteId", str)
+ApplicantId = NewType("ApplicantId", str)
+ApplicationId = NewType("ApplicationId", str)
+PeriodId = NewType("PeriodId", str)
+CategoryId = NewType("CategoryId", str)
+
+
+@dataclass(frozen=True, slots=True)
+class Fair:
+    """A market place with an address, in a district."""
+
+    fair_id: FairId
+    name: str
+    district: str
+    area: str = ""
+    latitude: float | None = None
+    longitude: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """One numbered stall at one fair for one period: the unit that is given out.
+
+    ``position`` orders the stalls of a row; neighbours differ by 1. ``number`` is the label people see.
+    No ``categories`` means any category; a ``pool`` reserves the site for the kinds that the rules name for that pool.
+    """
+
+    site_id: SiteId
+    fair_id: FairId
+    period: PeriodId
+    row: str
+    position: int
+    number: str
+    categories: frozenset[str] = frozenset()
+    features: frozenset[str] = frozenset()
+    pool: str = ""
+    closed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Applicant:
+    """A person or firm of a kind; an owner may stand behind several."""
+
+    applicant_id: ApplicantId
+    kind: str
+    region: str = ""
+    owner_id: str = ""
+    first_season: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A fair, one exact stall of a fair, or (both empty) any fair."""
+
+    fair_id: FairId | None = None
+    number: str | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> Choice:
+        """Read ``*``, ``FAIR`` or ``FAIR/NUMBER`` (the number may itself contain a slash)."""
+        if text == "*":
+            return cls()
+        fair, slash, number = text.partition("/")
+        if not fair or (slash and not number):
+            raise ValueError("a choice is `*`, a fair id, or FAIR/NUMBER")
+        return cls(FairId(fair), number if slash else None)
+
+    def __str__(self) -> str:
+        if self.fair_id is None:
+            return "*"
+        return self.fair_id if self.number is None else f"{self.fair_id}/{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """One applicant's request for ``stalls_min`` to ``stalls_max`` adjacent sites in one period, with ranked choices.
+
+    ``missing_documents`` are the codes of what was not handed in; empty when all is there.
+    """
+
+    application_id: ApplicationId
+    applicant_id: ApplicantId
+    period: PeriodId
+    category: CategoryId
+    group: str
+    stalls_min: int
+    stalls_max: int
+    needs: frozenset[str]
+    choices: tuple[Choice, ...]
+    submitted_at: Instant
+    registration_no: int
+    missing_documents: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Incumbent:
+    """A site and the applicant who held that stall before."""
+
+    site_id: SiteId
+    applicant_id: ApplicantId
+
+
+@dataclass(frozen=True, slots=True)
+class SeasonInput:
+    """Everything the city hands in besides the rules; all tuples sorted by id."""
+
+    fairs: tuple[Fair, ...]
+    sites: tuple[Site, ...]
+    applicants: tuple[Applicant, ...]
+    applications: tuple[Application, ...]
+    incumbents: tuple[Incumbent, ...] = ()

@@ -1,0 +1,169 @@
+"""What the services need from outside, as protocols: the command line wires real things to them.
+
+Every method raises only :class:`fairalloc.errors.FairallocError` for what a user can act on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from fairalloc.ledger import (
+    ApplicationNo,
+    ChainIdentity,
+    History,
+    LedgerCall,
+    MinedCall,
+    SeasonHead,
+    SeasonNo,
+    SignedCall,
+    Transition,
+)
+from fairalloc.model import ApplicationId, SeasonInput
+from fairalloc.reasons import Reason
+from fairalloc.status import Status
+
+
+class Stage(StrEnum):
+    """How far a season has come; each stage is reached by one database transaction."""
+
+    IMPORTED = "imported"
+    SCREENED = "screened"
+    FROZEN = "frozen"
+    ALLOCATED = "allocated"
+
+
+@dataclass(frozen=True, slots=True)
+class SeasonRecord:
+    """A season as the store knows it. ``rules_text`` is the season.toml byte for byte."""
+
+    season_no: SeasonNo
+    season_id: str
+    stage: Stage
+    rules_text: str
+    inputs_root: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """What intake adds to an application: its public number, the secret salt and the commitment over both."""
+
+    application_id: ApplicationId
+    application_no: ApplicationNo
+    salt: bytes
+    commitment: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Where an application stands now."""
+
+    application_id: ApplicationId
+    application_no: ApplicationNo
+    status: Status
+    reason: Reason
+    site_no: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class PastTransition:
+    """One line of an application's history: the call that carries it, and its block once it is mined."""
+
+    transition: Transition
+    seq: int
+    block_number: int | None
+    tx_hash: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxEntry:
+    """A call on its way to the chain: waiting (nothing signed), sent or at least signed, or mined."""
+
+    call: LedgerCall
+    signed: SignedCall | None
+    mined: MinedCall | None
+
+
+class Store(Protocol):
+    """The database. Every method that writes is one transaction: all of it happens or nothing."""
+
+    def find_season(self, season_id: str) -> SeasonRecord | None:
+        """The season of that id, or None."""
+
+    def seasons(self) -> Sequence[SeasonRecord]:
+        """All seasons, in order of their numbers."""
+
+    def create_season(
+        self,
+        season_id: str,
+        rules_text: str,
+        season: SeasonInput,
+        inputs_root: bytes,
+        registrations: Sequence[Registration],
+        *,
+        season_no: SeasonNo,
+        calls: Sequence[LedgerCall],
+    ) -> SeasonRecord:
+        """Store a whole season at stage IMPORTED, every application SUBMITTED, with the calls that register them."""
+
+    def next_season_no(self) -> SeasonNo:
+        """The number that the next season will get."""
+
+    def load_input(self, season_no: SeasonNo) -> SeasonInput:
+        """The season as it was imported."""
+
+    def registrations(self, season_no: SeasonNo) -> Sequence[Registration]:
+        """All registrations, in order of application numbers."""
+
+    def advance(
+        self,
+        season_no: SeasonNo,
+        stage: Stage,
+        calls: Sequence[LedgerCall],
+        documents: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Move to a stage: apply the transitions of all ``Record`` calls to the standings and the history,
+        put the calls into the outbox and keep the documents, in one transaction."""
+
+    def document(self, season_no: SeasonNo, name: str) -> bytes | None:
+        """A document kept by :meth:`advance`."""
+
+    def next_seq(self, season_no: SeasonNo) -> int:
+        """The sequence number of the next call of this season."""
+
+    def standings(self, season_no: SeasonNo) -> Sequence[Standing]:
+        """Every application's standing, in order of application numbers."""
+
+    def history_of(self, season_no: SeasonNo, application_no: ApplicationNo) -> Sequence[PastTransition]:
+        """An application's transitions, oldest first."""
+
+    def outbox(self, season_no: SeasonNo, *, unmined_only: bool = True) -> Sequence[OutboxEntry]:
+        """The calls of a season in order of their sequence numbers."""
+
+    def mark_signed(self, signed: Sequence[SignedCall]) -> None:
+        """Keep the signed bytes; they must be stored before they are sent."""
+
+    def mark_mined(self, mined: Sequence[MinedCall]) -> None:
+        """Keep where the calls ended up."""
+
+
+class Ledger(Protocol):
+    """The chain: one contract on one node."""
+
+    def identity(self) -> ChainIdentity:
+        """Which chain and contract this is."""
+
+    def season_head(self, season_no: SeasonNo) -> SeasonHead | None:
+        """Where the season's sequence stands on chain; None when it was never opened."""
+
+    def sign(self, calls: Sequence[LedgerCall]) -> Sequence[SignedCall]:
+        """Sign calls with the keys of their roles, with the nonces that follow those on chain."""
+
+    def send(self, signed: Sequence[SignedCall]) -> Sequence[MinedCall]:
+        """Send signed calls and wait until they are mined. A call that was mined before is reported, not repeated."""
+
+    def history(self, season_no: SeasonNo) -> History:
+        """Replay a season from the chain's logs."""

@@ -1,0 +1,68 @@
+"""Why an application stands where it stands: one code (8 bits on chain) and one sentence for each case.
+
+The code is what the chain, the bundle and the database carry; the sentence is what an applicant reads.
+Numbers are grouped by status and never change their meaning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from types import MappingProxyType
+
+from fairalloc.status import Status
+
+
+class Reason(IntEnum):
+    """The reason codes. 0 is kept free: on chain it means "no reason given"."""
+
+    RECEIVED = 1
+    MEETS_RULES = 10
+    TOO_EARLY = 20
+    TOO_LATE = 21
+    DOCUMENTS_MISSING = 22
+    KIND_NOT_ADMITTED = 23
+    DUPLICATE = 24
+    APPLICATION_CAP = 25
+    REGION_NOT_ADMITTED = 26
+    STALLS_NOT_OFFERED = 27
+    FIRST_CHOICE = 40
+    LOWER_CHOICE = 41
+    OUTRANKED = 60
+    NO_SUITABLE_SITE = 61
+
+
+REASON_WORDS: Mapping[Reason, str] = MappingProxyType(
+    {
+        Reason.RECEIVED: "Received and registered.",
+        Reason.MEETS_RULES: "Meets every rule of admission and takes part in the allocation.",
+        Reason.TOO_EARLY: "Submitted before the campaign opened.",
+        Reason.TOO_LATE: "Submitted after the campaign closed.",
+        Reason.DOCUMENTS_MISSING: "Documents are missing.",
+        Reason.KIND_NOT_ADMITTED: "This kind of applicant is not admitted to this category of goods.",
+        Reason.DUPLICATE: "Repeats an earlier application of the same applicant.",
+        Reason.APPLICATION_CAP: "Goes beyond the number of applications the rules allow one applicant.",
+        Reason.REGION_NOT_ADMITTED: "Applicants from this region are not admitted.",
+        Reason.STALLS_NOT_OFFERED: "Asks for more adjacent stalls than the rules offer.",
+        Reason.FIRST_CHOICE: "Placed on the first choice.",
+        Reason.LOWER_CHOICE: "Placed on a lower choice; every higher one went to applications ahead in the queue or was"
+        " needed so that more of them could be placed.",
+        Reason.OUTRANKED: "Every chosen place went to applications ahead in the queue.",
+        Reason.NO_SUITABLE_SITE: "No chosen fair has a site for these goods and needs in this period.",
+    }
+)
+
+REASON_STATUS: Mapping[Reason, Status] = MappingProxyType(
+    {
+        reason: status
+        for status, reasons in {
+            Status.SUBMITTED: (Reason.RECEIVED,),
+            Status.ELIGIBLE: (Reason.MEETS_RULES,),
+            Status.REJECTED: tuple(reason for reason in Reason if 20 <= reason < 40),
+            Status.ALLOCATED: (Reason.FIRST_CHOICE, Reason.LOWER_CHOICE),
+            Status.WAITLISTED: (Reason.OUTRANKED, Reason.NO_SUITABLE_SITE),
+        }.items()
+        for reason in reasons
+    }
+)
+"""The status that each reason belongs to."""

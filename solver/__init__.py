@@ -1,0 +1,1 @@
+"""Problem in, allocation and certificate out, and the checker that trusts neither."""
