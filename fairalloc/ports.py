@@ -37,13 +37,14 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SeasonRecord:
-    """A season as the store knows it. ``rules_text`` is the season.toml byte for byte."""
+    """A season as the store knows it. ``rules_text`` is the season.toml byte for byte; ``source_digest`` is the
+    SHA-256 of everything imported, which tells whether a repeated import is the same one."""
 
     season_no: SeasonNo
     season_id: str
     stage: Stage
     rules_text: str
-    inputs_root: bytes
+    source_digest: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class Store(Protocol):
         season_id: str,
         rules_text: str,
         season: SeasonInput,
-        inputs_root: bytes,
+        source_digest: bytes,
         registrations: Sequence[Registration],
         *,
         season_no: SeasonNo,

@@ -1,0 +1,46 @@
+"""The season's rules: what a `season.toml` may say, and how it is read."""
+
+from fairalloc.rules.model import (
+    Admission,
+    ApplicationCap,
+    Campaign,
+    Category,
+    Documents,
+    Duplicates,
+    Goal,
+    Kind,
+    Lottery,
+    Mechanism,
+    Numbering,
+    Period,
+    Pool,
+    Priority,
+    PriorityKey,
+    Regions,
+    Rules,
+    Stalls,
+)
+from fairalloc.rules.reader import parse_rules, read_rules
+
+__all__ = [
+    "Admission",
+    "ApplicationCap",
+    "Campaign",
+    "Category",
+    "Documents",
+    "Duplicates",
+    "Goal",
+    "Kind",
+    "Lottery",
+    "Mechanism",
+    "Numbering",
+    "Period",
+    "Pool",
+    "Priority",
+    "PriorityKey",
+    "Regions",
+    "Rules",
+    "Stalls",
+    "parse_rules",
+    "read_rules",
+]
