@@ -1,0 +1,121 @@
+"""The optimum by minimum-cost flow: goals `priority`, then `choices`, in one exact integer program per period.
+
+Both goals go into one cost: ``weight * points - rank`` with a weight larger than any sum of ranks, so that no gain in
+ranks can pay for a point. The engine is OR-Tools' SimpleMinCostFlow (cost-scaling push-relabel; Goldberg 1997).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from ortools.graph.python import min_cost_flow
+
+from fairalloc.errors import FairallocError
+from solver.problem import IntArray, Problem
+
+UNPLACED = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Seating:
+    """Who goes where: (n,) the option and the class of each application, ``UNPLACED`` where it has none."""
+
+    option: IntArray
+    class_of: IntArray
+
+    @property
+    def placed(self) -> IntArray:
+        """Indices of the placed applications."""
+        return np.flatnonzero(self.class_of != UNPLACED)
+
+
+def priority_weight(problem: Problem, *, with_choices: bool) -> int:
+    """What a point is worth in ranks: more than all ranks together can make up for (1 when ranks do not count)."""
+    return len(problem.points) * problem.max_rank + 1 if with_choices else 1
+
+
+def option_worth(problem: Problem, weight: int, *, with_choices: bool) -> IntArray:
+    """(o,) what it is worth to place an application through each of its options."""
+    worth = weight * problem.points[problem.option_application]
+    return worth - problem.option_rank if with_choices else worth
+
+
+def optimal_seating(problem: Problem, *, with_choices: bool) -> Seating:
+    """A seating with the most points and, among those, the least sum of choice ranks.
+
+    Raises:
+        FairallocError: when the engine does not report an optimum (costs beyond 64 bits, memory).
+    """
+    weight = priority_weight(problem, with_choices=with_choices)
+    worth = option_worth(problem, weight, with_choices=with_choices)
+    n, hubs = len(problem.points), len(problem.hub_part)
+    option = np.full(n, UNPLACED, dtype=np.int64)
+    hub_flow = np.zeros(len(problem.hub_class), dtype=np.int64)
+    for part in np.unique(problem.application_part):
+        _solve_part(problem, int(part), worth, option, hub_flow)
+    class_of = np.full(n, UNPLACED, dtype=np.int64)
+    placed = np.flatnonzero(option != UNPLACED)
+    # Applications in one hub are interchangeable there: hand its units out in queue order.
+    in_hub_order = placed[np.argsort(problem.option_hub[option[placed]], kind="stable")]
+    class_of[in_hub_order] = np.repeat(problem.hub_class, hub_flow)
+    if hubs and int(hub_flow.sum()) != len(placed):
+        raise FairallocError("solver.flow", "the flow lost units between choices and sites", "report this season")
+    return Seating(option, class_of)
+
+
+def _solve_part(problem: Problem, part: int, worth: IntArray, option: IntArray, hub_flow: IntArray) -> None:
+    """Solve one period and write what flows into ``option`` and ``hub_flow``."""
+    applications = np.flatnonzero(problem.application_part == part)
+    hubs = np.flatnonzero(problem.hub_part == part)
+    classes = np.flatnonzero(problem.class_part == part)
+    options = np.flatnonzero((problem.application_part == part)[problem.option_application])
+    edges = np.flatnonzero(np.repeat(problem.hub_part == part, np.diff(problem.hub_start)))
+    if not len(options):
+        return
+    node_of_application = _positions(len(problem.points), applications, 0)
+    node_of_hub = _positions(len(problem.hub_part), hubs, len(applications))
+    node_of_class = _positions(len(problem.class_part), classes, len(applications) + len(hubs))
+    sink = len(applications) + len(hubs) + len(classes)
+    edge_hub = np.repeat(np.arange(len(problem.hub_part)), np.diff(problem.hub_start))[edges]
+    capacity = problem.capacity[classes]
+
+    engine = min_cost_flow.SimpleMinCostFlow()
+    into_hub = engine.add_arcs_with_capacity_and_unit_cost(
+        node_of_application[problem.option_application[options]],
+        node_of_hub[problem.option_hub[options]],
+        np.ones(len(options), dtype=np.int64),
+        -worth[options],
+    )
+    into_class = engine.add_arcs_with_capacity_and_unit_cost(
+        node_of_hub[edge_hub],
+        node_of_class[problem.hub_class[edges]],
+        np.minimum(problem.capacity[problem.hub_class[edges]], len(applications)),
+        np.zeros(len(edges), dtype=np.int64),
+    )
+    engine.add_arcs_with_capacity_and_unit_cost(
+        node_of_class[classes], np.full(len(classes), sink), capacity, np.zeros(len(classes), dtype=np.int64)
+    )
+    engine.add_arcs_with_capacity_and_unit_cost(
+        node_of_application[applications],
+        np.full(len(applications), sink),
+        np.ones(len(applications), dtype=np.int64),
+        np.zeros(len(applications), dtype=np.int64),
+    )
+    engine.set_nodes_supplies(node_of_application[applications], np.ones(len(applications), dtype=np.int64))
+    engine.set_node_supply(sink, -len(applications))
+    status = engine.solve()
+    if status != engine.OPTIMAL:
+        raise FairallocError(
+            "solver.flow", f"the flow engine stopped with {status.name} in period {part + 1}", "report this season"
+        )
+    used = options[engine.flows(into_hub) > 0]
+    option[problem.option_application[used]] = used
+    hub_flow[edges] = engine.flows(into_class)
+
+
+def _positions(size: int, members: IntArray, first: int) -> IntArray:
+    """A lookup from global indices to consecutive node numbers (-1 elsewhere)."""
+    lookup = np.full(size, -1, dtype=np.int64)
+    lookup[members] = np.arange(first, first + len(members))
+    return lookup

@@ -1,0 +1,90 @@
+"""The mechanism `optimal`: a request in, placements and a proof for each goal out."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from fairalloc.allocation import AllocationRequest, AllocationResult, GoalProof, Placement
+from fairalloc.errors import FairallocError
+from fairalloc.ledger import ApplicationNo, SiteNo
+from fairalloc.rules import Goal
+from solver.flow import Seating, optimal_seating, option_worth, priority_weight
+from solver.prices import class_prices, dual_bound
+from solver.problem import IntArray, Problem, build_problem
+from solver.stalls import number_stalls
+
+
+def solve(request: AllocationRequest) -> AllocationResult:
+    """Allocate to proven optimality.
+
+    Raises:
+        FairallocError: when no proof is found; nothing unproven is ever returned.
+    """
+    clock = _Stopwatch()
+    problem = build_problem(request)
+    clock.lap("model")
+    goals = request.rules.mechanism.goals
+    seating = optimal_seating(problem, with_choices=Goal.CHOICES in goals)
+    clock.lap("flow")
+    proofs = tuple(_prove(problem, seating, goal) for goal in goals)
+    clock.lap("prices")
+    keep = request.rules.numbering.returning == "keep"
+    stalls = number_stalls(problem, seating, request.sites, request.returning if keep else frozenset())
+    clock.lap("stalls")
+    placed = seating.placed
+    rows = zip(
+        problem.application_no[placed].tolist(),
+        stalls[placed].tolist(),
+        problem.option_rank[seating.option[placed]].tolist(),
+        strict=True,
+    )
+    without_options = problem.application_no[np.diff(problem.option_start) == 0].tolist()
+    return AllocationResult(
+        placements=tuple(sorted((Placement(ApplicationNo(a), SiteNo(s), r) for a, s, r in rows), key=_by_number)),
+        proofs=proofs,
+        unplaceable=frozenset(map(ApplicationNo, without_options)),
+        seconds=clock.laps,
+    )
+
+
+def _by_number(placement: Placement) -> int:
+    return placement.application_no
+
+
+def _prove(problem: Problem, seating: Seating, goal: Goal) -> GoalProof:
+    """The prices of one goal, with the goals before it held by a multiplier."""
+    with_choices = goal is Goal.CHOICES
+    weight = priority_weight(problem, with_choices=with_choices)
+    worth = option_worth(problem, weight, with_choices=with_choices)
+    used = seating.option[seating.placed]
+    total = int(worth[used].sum())
+    prices = class_prices(problem, seating, worth)
+    if dual_bound(problem, prices, worth) != total:
+        raise FairallocError("solver.unproven", f"the goal {goal} could not be proven", "report this season")
+    points = int(problem.points[seating.placed].sum())
+    value = -int(problem.option_rank[used].sum()) if with_choices else points
+    multipliers = {Goal.PRIORITY.value: weight} if with_choices else {}
+    return GoalProof(goal.value, value, multipliers, _by_site(problem, prices))
+
+
+def _by_site(problem: Problem, prices: IntArray) -> dict[SiteNo, int]:
+    per_site = np.repeat(prices, problem.capacity)
+    order = np.argsort(problem.class_site)
+    sites, values = problem.class_site[order], per_site[order]
+    scarce = values > 0
+    return {SiteNo(site): price for site, price in zip(sites[scarce].tolist(), values[scarce].tolist(), strict=True)}
+
+
+class _Stopwatch:
+    """Seconds between laps, by name."""
+
+    def __init__(self) -> None:
+        self.laps: dict[str, float] = {}
+        self._last = time.perf_counter()
+
+    def lap(self, name: str) -> None:
+        now = time.perf_counter()
+        self.laps[name] = now - self._last
+        self._last = now

@@ -1,0 +1,207 @@
+"""The allocation of one-stall applications as a network in arrays.
+
+Sites that nobody can tell apart (same fair, period, categories, features and pool, and named exactly by no choice) form
+a *class*. Applications that the same sites suit (same period, category, needs and admitted pools) share a *signature*.
+A *hub* is a choice seen through a signature: the classes that the choice reaches and that suit the signature. An
+*option* is a choice of an application, leading into a hub at the rank of that choice.
+
+    application --(option, rank)--> hub --> class --(capacity)--> done
+
+Every path through a hub is allowed, so that the network loses nothing and adds nothing.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from fairalloc.allocation import AllocationRequest, Candidate
+from fairalloc.ledger import SiteNo
+from fairalloc.model import Choice, Site
+
+IntArray = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Signature:
+    """What decides whether a site suits an application."""
+
+    period: str
+    category: str
+    needs: frozenset[str]
+    pools: frozenset[str]
+
+    def suits(self, site: Site) -> bool:
+        """Whether an application of this signature may stand on the site."""
+        return (
+            site.period == self.period
+            and not site.closed
+            and (not site.categories or self.category in site.categories)
+            and self.needs <= site.features
+            and (not site.pool or site.pool in self.pools)
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """The network. Ragged lists are stored flat with offsets: list ``i`` is ``flat[start[i]:start[i + 1]]``.
+
+    Attributes:
+        application_no: (n,) public numbers, in queue order.
+        points: (n,) ``n - position + 1``.
+        option_start: (n + 1,) offsets of the applications' options, which are in order of rank.
+        option_hub: (o,) the hub an option leads into.
+        option_rank: (o,) its rank, from 1.
+        hub_start: (h + 1,) offsets of the hubs' classes.
+        hub_class: (e,) classes that a hub reaches.
+        class_start: (c + 1,) offsets of the classes' sites; a class's capacity is the length of its list.
+        class_site: (s,) site numbers, ascending within a class.
+        application_part: (n,) the part (period) an application belongs to; parts share no class.
+        class_part: (c,) likewise for classes.
+        hub_part: (h,) likewise for hubs.
+    """
+
+    application_no: IntArray
+    points: IntArray
+    option_start: IntArray
+    option_hub: IntArray
+    option_rank: IntArray
+    hub_start: IntArray
+    hub_class: IntArray
+    class_start: IntArray
+    class_site: IntArray
+    application_part: IntArray
+    class_part: IntArray
+    hub_part: IntArray
+
+    @property
+    def capacity(self) -> IntArray:
+        """(c,) number of sites in each class."""
+        return np.diff(self.class_start)
+
+    @property
+    def option_application(self) -> IntArray:
+        """(o,) the application that each option belongs to."""
+        return np.repeat(np.arange(len(self.points)), np.diff(self.option_start))
+
+    @property
+    def max_rank(self) -> int:
+        """The largest choice rank, at least 1."""
+        return int(self.option_rank.max(initial=1))
+
+
+def build_problem(request: AllocationRequest) -> Problem:
+    """The network of a request, the same for every order in which its parts are given."""
+    candidates = sorted(request.candidates, key=lambda candidate: candidate.position)
+    index = _SiteIndex(request.sites, candidates)
+    hubs = _Hubs(index)
+    pools_of: dict[str, frozenset[str]] = {
+        kind.id: frozenset(pool.id for pool in request.rules.pools if kind.id in pool.kinds)
+        for kind in request.rules.kinds
+    }
+    signatures: dict[tuple[str, str, frozenset[str], str], Signature] = {}
+    option_count, option_hub, option_rank = [], [], []
+    for candidate in candidates:
+        key = (candidate.period, candidate.category, candidate.needs, candidate.kind)
+        signature = signatures.get(key)
+        if signature is None:
+            signature = signatures[key] = Signature(*key[:3], pools_of[candidate.kind])
+        before = len(option_hub)
+        for rank, choice in enumerate(candidate.choices, start=1):
+            hub = hubs.of(choice, signature)
+            if hub is not None:
+                option_hub.append(hub)
+                option_rank.append(rank)
+        option_count.append(len(option_hub) - before)
+    parts = {period.id: part for part, period in enumerate(request.rules.periods)}
+    n = len(candidates)
+    return Problem(
+        application_no=_array(candidate.application_no for candidate in candidates),
+        points=n - np.arange(n, dtype=np.int64),
+        option_start=_offsets(option_count),
+        option_hub=_array(option_hub),
+        option_rank=_array(option_rank),
+        hub_start=_offsets([len(classes) for classes in hubs.classes]),
+        hub_class=_array(item for classes in hubs.classes for item in classes),
+        class_start=_offsets([len(sites) for sites in index.class_sites]),
+        class_site=_array(site for sites in index.class_sites for site in sites),
+        application_part=_array(parts[candidate.period] for candidate in candidates),
+        class_part=_array(parts[site.period] for site in index.class_like),
+        hub_part=_array(parts[period] for period in hubs.periods),
+    )
+
+
+class _SiteIndex:
+    """The classes, and where to find them by fair and period or by exact stall."""
+
+    def __init__(self, sites: Mapping[SiteNo, Site], candidates: list[Candidate]) -> None:
+        named = {
+            (choice.fair_id, candidate.period, choice.number)
+            for candidate in candidates
+            for choice in candidate.choices
+            if choice.number is not None
+        }
+        grouped: dict[tuple[object, ...], list[SiteNo]] = defaultdict(list)
+        for number in sorted(sites):
+            site = sites[number]
+            if site.closed:
+                continue
+            alone = number if (site.fair_id, site.period, site.number) in named else None
+            grouped[site.period, site.fair_id, site.categories, site.features, site.pool, alone].append(number)
+        self.class_sites = list(grouped.values())
+        self.class_like = [sites[numbers[0]] for numbers in self.class_sites]
+        self.by_fair: dict[tuple[str, str], list[int]] = defaultdict(list)
+        self.by_stall: dict[tuple[str, str, str], int] = {}
+        self.by_period: dict[str, list[int]] = defaultdict(list)
+        for position, site in enumerate(self.class_like):
+            self.by_fair[site.fair_id, site.period].append(position)
+            self.by_stall[site.fair_id, site.period, site.number] = position
+            self.by_period[site.period].append(position)
+
+    def reached_by(self, choice: Choice, period: str) -> list[int]:
+        """The classes that a choice names, suitable or not."""
+        if choice.fair_id is None:
+            return self.by_period.get(period, [])
+        if choice.number is None:
+            return self.by_fair.get((choice.fair_id, period), [])
+        found = self.by_stall.get((choice.fair_id, period, choice.number))
+        return [] if found is None else [found]
+
+
+class _Hubs:
+    """Hubs made on demand; None for a choice that no site behind it suits."""
+
+    def __init__(self, index: _SiteIndex) -> None:
+        self._index = index
+        self._known: dict[tuple[Choice, Signature], int | None] = {}
+        self.classes: list[list[int]] = []
+        self.periods: list[str] = []
+
+    def of(self, choice: Choice, signature: Signature) -> int | None:
+        key = (choice, signature)
+        if key in self._known:
+            return self._known[key]
+        suitable = [
+            position
+            for position in self._index.reached_by(choice, signature.period)
+            if signature.suits(self._index.class_like[position])
+        ]
+        hub = None
+        if suitable:
+            hub = len(self.classes)
+            self.classes.append(suitable)
+            self.periods.append(signature.period)
+        self._known[key] = hub
+        return hub
+
+
+def _array(values: object) -> IntArray:
+    return np.fromiter(values, dtype=np.int64)  # type: ignore[call-overload, no-any-return]
+
+
+def _offsets(lengths: list[int]) -> IntArray:
+    return np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(np.asarray(lengths, dtype=np.int64))])
