@@ -1,6 +1,6 @@
 """Points in time to the nanosecond: submissions are ordered finer than ``datetime`` can tell.
 
-An :data:`Instant` is an integer count of nanoseconds since 1970-01-01T00:00:00Z (leap seconds not counted, as in POSIX).
+An :data:`Instant` is an integer count of nanoseconds since 1970-01-01T00:00:00Z (without leap seconds, as in POSIX).
 """
 
 from __future__ import annotations

@@ -38,7 +38,8 @@ class Stage(StrEnum):
 @dataclass(frozen=True, slots=True)
 class SeasonRecord:
     """A season as the store knows it. ``rules_text`` is the season.toml byte for byte; ``source_digest`` is the
-    SHA-256 of everything imported, which tells whether a repeated import is the same one."""
+    SHA-256 of everything imported, which tells whether a repeated import is the same one.
+    """
 
     season_no: SeasonNo
     season_id: str
@@ -127,7 +128,8 @@ class Store(Protocol):
         documents: Mapping[str, bytes] | None = None,
     ) -> None:
         """Move to a stage: apply the transitions of all ``Record`` calls to the standings and the history,
-        put the calls into the outbox and keep the documents, in one transaction."""
+        put the calls into the outbox and keep the documents, in one transaction.
+        """
 
     def document(self, season_no: SeasonNo, name: str) -> bytes | None:
         """A document kept by :meth:`advance`."""

@@ -89,9 +89,7 @@ def _documents_complete(rule_id: str) -> Check:
 
 
 def _kind_admitted(rules: Rules) -> Check:
-    admitted = {
-        (kind, category) for rule in rules.admissions for kind in rule.kinds for category in rule.categories
-    }
+    admitted = {(kind, category) for rule in rules.admissions for kind in rule.kinds for category in rule.categories}
     rule_id = rules.admissions[0].id
 
     def check(application: Application, applicant: Applicant) -> Refusal | None:

@@ -13,7 +13,7 @@ Every path through a hub is allowed, so that the network loses nothing and adds 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -104,7 +104,9 @@ def build_problem(request: AllocationRequest) -> Problem:
         for kind in request.rules.kinds
     }
     signatures: dict[tuple[str, str, frozenset[str], str], Signature] = {}
-    option_count, option_hub, option_rank = [], [], []
+    option_count: list[int] = []
+    option_hub: list[int] = []
+    option_rank: list[int] = []
     for candidate in candidates:
         key = (candidate.period, candidate.category, candidate.needs, candidate.kind)
         signature = signatures.get(key)
@@ -199,8 +201,8 @@ class _Hubs:
         return hub
 
 
-def _array(values: object) -> IntArray:
-    return np.fromiter(values, dtype=np.int64)  # type: ignore[call-overload, no-any-return]
+def _array(values: Iterable[int]) -> IntArray:
+    return np.fromiter(values, dtype=np.int64)
 
 
 def _offsets(lengths: list[int]) -> IntArray:

@@ -263,9 +263,7 @@ def _non_negative_integers(numbers: Mapping[str, Any]) -> bool:
     return all(type(number) is int and number >= 0 for number in numbers.values())
 
 
-def _bound(
-    season: _Season, points: Mapping[str, int], prices: Mapping[str, int], weights: Mapping[str, int]
-) -> int:
+def _bound(season: _Season, points: Mapping[str, int], prices: Mapping[str, int], weights: Mapping[str, int]) -> int:
     """The upper bound of the module's head, for a worth of ``weights['priority'] * points - weights['choices'] * rank``."""
     per_point, per_rank = weights.get("priority", 0), weights.get("choices", 0)
     bound = sum(prices.values())

@@ -228,7 +228,13 @@ class Rules(_Strict):
         _unique("kind", (kind.id for kind in self.kinds))
         _unique("feature", self.features)
         _unique("rule", (rule.id for rule in self.rules()))
-        for rule in (*self.admissions, *self.application_caps, *self.pools, self.priority):
+        naming_kinds: tuple[Admission | ApplicationCap | Pool | Priority, ...] = (
+            *self.admissions,
+            *self.application_caps,
+            *self.pools,
+            self.priority,
+        )
+        for rule in naming_kinds:
             _declared("kind", rule.kinds, kinds, rule.id)
         for admission in self.admissions:
             _declared("category", admission.categories, categories, admission.id)

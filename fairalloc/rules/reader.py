@@ -67,9 +67,7 @@ def _defect(text: str, path: tuple[int | str, ...], message: str, value: object)
         "Field required": "is required and missing",
         "Extra inputs are not permitted": "is not something a season's rules can say",
     }.get(message, message.removeprefix("Value error, "))
-    return Defect(
-        SEASON_FILE, _line_of(text, path), field, shown, "rules.invalid", words, "see docs/season-format.md"
-    )
+    return Defect(SEASON_FILE, _line_of(text, path), field, shown, "rules.invalid", words, "see docs/season-format.md")
 
 
 def _line_of(text: str, path: tuple[int | str, ...]) -> int:
