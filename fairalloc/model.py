@@ -2,7 +2,7 @@
 
 Invariants:
 - every value here is immutable and holds no reference to a file, table or node;
-- the tuples of :class:`SeasonInput` are sorted by id, so that equal seasons are equal values in whatever order they came.
+- the tuples of :class:`SeasonInput` are sorted by id, so that equal seasons are equal values.
 """
 
 from __future__ import annotations

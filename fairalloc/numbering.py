@@ -9,9 +9,10 @@ Invariants:
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 from fairalloc.ledger import ApplicationNo, SiteNo
-from fairalloc.model import Applicant, ApplicantId, Application, ApplicationId, Site, SiteId
+from fairalloc.model import ApplicantId, Application, ApplicationId, SeasonInput, Site, SiteId
 
 
 def submission_order(application: Application) -> tuple[int, int, str]:
@@ -43,23 +44,26 @@ def parse_application_label(text: str) -> int | None:
     return int(digits) if text[:1] in "Aa" and len(digits) >= 6 and digits.isascii() and digits.isdigit() else None
 
 
-def pseudonyms(
-    applications: Mapping[ApplicationId, ApplicationNo],
-    by_application: Iterable[Application],
-    applicants: Iterable[Applicant],
-) -> tuple[dict[ApplicantId, str], dict[str, str]]:
-    """Published ids of applicants and of owners, numbered by their first application's number.
+@dataclass(frozen=True, slots=True)
+class PublicNumbers:
+    """Every public number and pseudonym of a season, by the city's own ids."""
 
-    Returns:
-        pseudonyms of the applicants who applied, and of the owners behind them.
-    """
-    known = {applicant.applicant_id: applicant for applicant in applicants}
-    people: dict[ApplicantId, str] = {}
-    owners: dict[str, str] = {}
-    for application in sorted(by_application, key=lambda a: applications[a.application_id]):
-        applicant = known[application.applicant_id]
-        if applicant.applicant_id not in people:
-            people[applicant.applicant_id] = f"P{len(people) + 1:06d}"
-        if applicant.owner_id and applicant.owner_id not in owners:
-            owners[applicant.owner_id] = f"O{len(owners) + 1:06d}"
-    return people, owners
+    applications: Mapping[ApplicationId, ApplicationNo]
+    sites: Mapping[SiteId, SiteNo]
+    applicants: Mapping[ApplicantId, str]
+    owners: Mapping[str, str]
+
+
+def public_numbers(season: SeasonInput, periods: Sequence[str]) -> PublicNumbers:
+    """Number a season; applicants and owners are numbered by their first application, later those who never applied."""
+    applications = number_applications(season.applications)
+    known = {applicant.applicant_id: applicant for applicant in season.applicants}
+    in_order = [a.applicant_id for a in sorted(season.applications, key=submission_order)]
+    people = dict.fromkeys((*in_order, *known))
+    owners = dict.fromkeys(known[name].owner_id for name in people if known[name].owner_id)
+    return PublicNumbers(
+        applications=applications,
+        sites=number_sites(season.sites, periods),
+        applicants={name: f"P{number:06d}" for number, name in enumerate(people, start=1)},
+        owners={name: f"O{number:06d}" for number, name in enumerate(owners, start=1)},
+    )

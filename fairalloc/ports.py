@@ -5,7 +5,7 @@ Every method raises only :class:`fairalloc.errors.FairallocError` for what a use
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -170,3 +170,23 @@ class Ledger(Protocol):
 
     def history(self, season_no: SeasonNo) -> History:
         """Replay a season from the chain's logs."""
+
+
+class CheckVerdict(Protocol):
+    """What the independent checker says."""
+
+    @property
+    def findings(self) -> Sequence[str]:
+        """What is wrong, in words; empty if nothing is."""
+
+    @property
+    def checked(self) -> Mapping[str, int]:
+        """How many rows were looked at, by table."""
+
+    @property
+    def proven(self) -> Mapping[str, int]:
+        """The proven value of each goal."""
+
+
+CheckFiles = Callable[[Mapping[str, bytes]], CheckVerdict]
+"""The independent checker: the files of a bundle in, a verdict out."""

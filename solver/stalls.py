@@ -73,7 +73,7 @@ def _renumber_fairs(
     fairs: Iterable[tuple[str, str]],
     given: IntArray,
 ) -> None:
-    """Give whole fairs new numbers by minimum-cost flow where classes alone leave a returning vendor off their stall."""
+    """Number whole fairs by minimum-cost flow where classes alone leave a returning vendor off their stall."""
     chosen = set(fairs)
     of_fair: dict[tuple[str, str], list[int]] = defaultdict(list)
     for application in seating.placed.tolist():

@@ -18,12 +18,12 @@ Where the bound meets the allocation's own worth, nothing better exists.
 from __future__ import annotations
 
 import csv
+import io
 import json
 import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 Row = Mapping[str, str]
@@ -53,23 +53,36 @@ class Verdict:
     proven: Mapping[str, int]
 
 
-def read_tables(folder: Path) -> Tables:
-    """The tables of a bundle.
+def parse_tables(files: Mapping[str, bytes]) -> Tables:
+    """The tables in the files of a bundle, given by name.
 
     Raises:
-        OSError: when a file is missing.
-        ValueError: when a file is not what it should be (not UTF-8, TOML or JSON).
+        KeyError: when a file is missing.
+        ValueError: when a file is not what it should be (not UTF-8, CSV, TOML or JSON).
     """
 
     def rows(name: str) -> list[Row]:
-        with (folder / name).open(encoding="utf-8", newline="") as file:
-            return list(csv.DictReader(file))
+        return list(csv.DictReader(io.StringIO(files[name].decode(), newline="")))
 
-    rules = tomllib.loads((folder / "season.toml").read_text(encoding="utf-8"))
-    certificate = json.loads((folder / "certificate.json").read_text(encoding="utf-8"))
     return Tables(
-        rules, rows("sites.csv"), rows("applications.csv"), rows("screening.csv"), rows("outcome.csv"), certificate
+        rules=tomllib.loads(files["season.toml"].decode()),
+        sites=rows("sites.csv"),
+        applications=rows("applications.csv"),
+        screening=rows("screening.csv"),
+        outcome=rows("outcome.csv"),
+        certificate=json.loads(files["certificate.json"]),
     )
+
+
+def check_files(files: Mapping[str, bytes]) -> Verdict:
+    """:func:`check` of the files of a bundle; files that cannot be read are a finding."""
+    try:
+        tables = parse_tables(files)
+    except KeyError as missing:
+        return Verdict((f"{missing.args[0]}: the file is missing",), {}, {})
+    except ValueError as error:
+        return Verdict((f"a file cannot be read: {error}",), {}, {})
+    return check(tables)
 
 
 def check(tables: Tables) -> Verdict:
@@ -190,7 +203,7 @@ def _sites_are_given_rightly(season: _Season) -> Iterator[str]:
         if not season.suits(site, application):
             yield f"outcome.csv: {name} is placed on {site['site_id']}, which the rules do not let it use"
             continue
-        rank = _best_rank(season, application, site)
+        rank = _best_rank(application, site)
         if outcome["choice_rank"] != str(rank):
             yield f"outcome.csv: {name} on {site['site_id']} meets choice {rank}, not {outcome['choice_rank']!r}"
     for site_id, names in sorted(holders.items()):
@@ -198,7 +211,7 @@ def _sites_are_given_rightly(season: _Season) -> Iterator[str]:
             yield f"outcome.csv: the site {site_id} is given to {', '.join(names)}"
 
 
-def _best_rank(season: _Season, application: Row, site: Row) -> int:
+def _best_rank(application: Row, site: Row) -> int:
     """The first choice that this site meets; 0 when it meets none."""
     for rank, choice in enumerate(application["choices"].split("|"), start=1):
         if choice in {"*", site["fair_id"], f"{site['fair_id']}/{site['number']}"}:
@@ -264,7 +277,7 @@ def _non_negative_integers(numbers: Mapping[str, Any]) -> bool:
 
 
 def _bound(season: _Season, points: Mapping[str, int], prices: Mapping[str, int], weights: Mapping[str, int]) -> int:
-    """The upper bound of the module's head, for a worth of ``weights['priority'] * points - weights['choices'] * rank``."""
+    """The upper bound of the module's head; points and ranks are worth what the weights say."""
     per_point, per_rank = weights.get("priority", 0), weights.get("choices", 0)
     bound = sum(prices.values())
     cheapest: dict[tuple[str, ...], int | None] = {}

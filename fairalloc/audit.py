@@ -1,0 +1,209 @@
+"""The audit: does what the city published agree with itself, with its own rules, with the chain and with the database?
+
+Three depths, each of them on top of the one before: the bundle alone, the chain's history, the database's standings.
+Every function here is a plain function of what it is given; each finding names the place and both values.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Any
+
+from fairalloc.bundle.folder import MANIFEST, manifest_findings
+from fairalloc.bundle.published import Published, published
+from fairalloc.bundle.statements import allocation_statement, freeze_statement, inputs_root, rules_hash
+from fairalloc.canonical import json_bytes, sha256
+from fairalloc.errors import InvalidDataError
+from fairalloc.ledger import ChainIdentity, History, Topic
+from fairalloc.lottery import lottery_seed
+from fairalloc.numbering import application_label, number_applications, number_sites, parse_application_label
+from fairalloc.ports import CheckFiles, Standing
+from fairalloc.queue import queue_positions
+from fairalloc.reasons import Reason
+from fairalloc.screening import screen
+from fairalloc.status import NO_STATUS, Status
+
+SHOWN = 20
+"""How many findings of one kind are spelled out; the rest are counted."""
+
+
+@dataclass(slots=True)
+class Audit:
+    """What was looked at (by name, how many) and what was found wrong."""
+
+    checked: dict[str, int] = field(default_factory=dict)
+    findings: list[str] = field(default_factory=list)
+    proven: dict[str, int] = field(default_factory=dict)
+
+    def add(self, name: str, count: int, findings: Iterator[str] | Sequence[str]) -> None:
+        """Note one check: its name, how many things it looked at, and its findings."""
+        self.checked[name] = count
+        rest = iter(findings)
+        self.findings += islice(rest, SHOWN)
+        left = sum(1 for _ in rest)
+        if left:
+            self.findings.append(f"{name}: {left} more of this kind")
+
+
+def audit_bundle(files: Mapping[str, bytes], check: CheckFiles) -> Audit:
+    """What the published files prove alone: they are whole, the rules were kept, the allocation is the best possible."""
+    audit = Audit()
+    audit.add("files against the manifest", len(files), manifest_findings(files))
+    verdict = check(files)
+    audit.add("allocation and certificate", sum(verdict.checked.values()), verdict.findings)
+    audit.proven = dict(verdict.proven)
+    try:
+        book = published(files)
+        audit.add("public numbers", len(book.applications) + len(book.sites), _numbers(book))
+        audit.add("screening recomputed", len(book.applications), _screening(book))
+        audit.add("queue recomputed", len(book.outcome), _queue(book, files))
+        audit.add("statements", 2, _statements(book, files))
+    except InvalidDataError as error:
+        audit.add("rules", 1, [str(defect) for defect in error.defects])
+    except (KeyError, ValueError, TypeError) as error:
+        audit.add("reading", 1, [f"the published files cannot be read: {type(error).__name__}: {error}"])
+    return audit
+
+
+def audit_chain(audit: Audit, files: Mapping[str, bytes], identity: ChainIdentity, history: History) -> None:
+    """Hold a bundle against the chain's history."""
+    try:
+        told, manifest = json.loads(files["chain.json"]), json.loads(files[MANIFEST])
+        statements = manifest["statements"]
+        audit.add("chain identity", 5, _identity(told, identity, history))
+        audit.add("history intact", len(history.transitions), history.findings)
+        audit.add("commitments before decisions", len(history.commits), _commits(statements, files, history))
+        audit.add("statuses on chain", len(history.status) - 1, _statuses(files, history))
+    except (KeyError, ValueError, TypeError) as error:
+        audit.add("reading", 1, [f"the bundle cannot be held against the chain: {type(error).__name__}: {error}"])
+
+
+def audit_database(audit: Audit, standings: Sequence[Standing], history: History) -> None:
+    """Hold the city's database against the chain's history."""
+    audit.add("statuses in the database", len(standings), _standings(standings, history))
+
+
+def _numbers(book: Published) -> Iterator[str]:
+    """Applications are numbered in order of arrival, sites along their rows."""
+    for name, number in number_applications(book.applications).items():
+        if application_label(number) != name:
+            yield f"applications.csv: {name} is number {number} in order of arrival"
+    for site_id, site_no in number_sites(book.sites, [period.id for period in book.rules.periods]).items():
+        if book.site_numbers[site_id] != site_no:
+            yield f"sites.csv: {site_id} has number {book.site_numbers[site_id]}, its place in the row gives {site_no}"
+
+
+def _screening(book: Published) -> Iterator[str]:
+    """The rules of admission, asked again, give the published decisions."""
+    stated = {row["application_id"]: (row["status"], row["reason_code"], row["rule_id"]) for row in book.screening}
+    for decision in screen(book.rules, book.applications, book.applicants):
+        expected = (decision.status.name, str(int(decision.reason)), decision.rule_id)
+        found = stated.get(decision.application_id)
+        if found != expected:
+            yield f"screening.csv: {decision.application_id} is {found}, the rules say {expected}"
+
+
+def _queue(book: Published, files: Mapping[str, bytes]) -> Iterator[str]:
+    """The priority keys and the lottery, drawn again, give the published queue positions."""
+    eligible = {row["application_id"] for row in book.screening if row["status"] == Status.ELIGIBLE.name}
+    positions = queue_positions(
+        book.rules.priority,
+        [application for application in book.applications if application.application_id in eligible],
+        book.applicants,
+        book.incumbents,
+        lottery_seed(inputs_root(files), rules_hash(files), book.rules.lottery.value),
+        {applicant_id: applicant_id for applicant_id in book.applicants},
+    )
+    stated = {row["application_id"]: row["queue_position"] for row in book.outcome}
+    for name, position in positions.items():
+        if stated.get(name) != str(position):
+            yield f"outcome.csv: {name} has queue position {stated.get(name)}, the rules say {position}"
+
+
+def _statements(book: Published, files: Mapping[str, bytes]) -> Iterator[str]:
+    """The manifest's statements say what the files say."""
+    stated = json.loads(files[MANIFEST])["statements"]
+    program = str(stated.get("freeze", {}).get("program", ""))
+    for name, expected in (
+        ("freeze", freeze_statement(book.rules, files, program)),
+        ("allocation", allocation_statement(files)),
+    ):
+        for key, value in expected.items():
+            if stated.get(name, {}).get(key) != value:
+                yield f"{MANIFEST}: the {name} statement's {key} is not that of the files"
+
+
+def _identity(told: Mapping[str, Any], identity: ChainIdentity, history: History) -> Iterator[str]:
+    """The chain asked is the one that the bundle names, and the history ends where the bundle says."""
+    for name, found in (
+        ("chain_id", identity.chain_id),
+        ("genesis_hash", identity.genesis_hash),
+        ("contract", identity.contract),
+        ("code_hash", identity.code_hash),
+        ("head", history.head.hex()),
+    ):
+        if told.get(name) != found:
+            yield f"chain.json: {name} is {told.get(name)!r}, the chain has {found!r}"
+
+
+def _commits(statements: Mapping[str, Any], files: Mapping[str, bytes], history: History) -> Iterator[str]:
+    """Rules, inputs and screening were fixed on chain before the first decision, the outcome with it."""
+    if history.rules_hash != rules_hash(files):
+        yield f"season.toml: the chain fixed {history.rules_hash.hex()}, the file has {rules_hash(files).hex()}"
+    deciding = history.transitions["seq"][history.transitions["status"] >= Status.ALLOCATED]
+    first_decision = int(deciding.min()) if len(deciding) else history.next_seq
+    for topic, name in ((Topic.INPUTS, "freeze"), (Topic.ALLOCATION, "allocation")):
+        commits = [commit for commit in history.commits if commit.topic == topic]
+        digest = sha256(json_bytes(statements[name]))
+        if len(commits) != 1:
+            yield f"the chain has {len(commits)} commitments to the {name} statement instead of 1"
+        elif commits[0].digest != digest:
+            yield f"{MANIFEST}: the {name} statement is not the one that the chain fixed"
+        elif commits[0].seq > first_decision:
+            yield f"the {name} statement was fixed (call {commits[0].seq}) after call {first_decision} decided on it"
+
+
+def _statuses(files: Mapping[str, bytes], history: History) -> Iterator[str]:
+    """Every application's status, reason and site on chain is the published one."""
+    book = published(files)
+    if len(history.commitments) != len(book.applications):
+        yield f"applications.csv has {len(book.applications)} applications, the chain {len(history.commitments)}"
+    if history.site_count != len(book.sites):
+        yield f"sites.csv has {len(book.sites)} sites, the chain {history.site_count}"
+    decided = {row["application_id"]: row for row in book.outcome}
+    for row in book.screening:
+        name = row["application_id"]
+        final = decided.get(name, row)
+        site_no = book.site_numbers.get(final.get("site_ids", ""), 0)
+        expected = (final["status"], int(final["reason_code"]), site_no)
+        found = _on_chain(history, parse_application_label(name) or 0)
+        if found != expected:
+            yield f"{name}: published as {_words(expected)}, on chain {_words(found)}"
+
+
+def _standings(standings: Sequence[Standing], history: History) -> Iterator[str]:
+    """Every application's status, reason and site in the database is the one on chain."""
+    if len(standings) != len(history.commitments):
+        yield f"the database has {len(standings)} applications, the chain {len(history.commitments)}"
+    for standing in standings:
+        expected = (standing.status.name, int(standing.reason), standing.site_no)
+        found = _on_chain(history, standing.application_no)
+        if found != expected:
+            name = application_label(standing.application_no)
+            yield f"{name}: in the database {_words(expected)}, on chain {_words(found)}"
+
+
+def _on_chain(history: History, number: int) -> tuple[str, int, int]:
+    if not 0 < number < len(history.status) or history.status[number] == NO_STATUS:
+        return ("unknown", 0, 0)
+    status = Status(int(history.status[number])).name
+    return (status, int(history.reason[number]), int(history.site_no[number]))
+
+
+def _words(state: tuple[str, int, int]) -> str:
+    status, reason, site_no = state
+    known = Reason(reason).name if reason in set(Reason) else str(reason)
+    return f"{status} ({known}{f', site {site_no}' if site_no else ''})"

@@ -1,0 +1,166 @@
+"""The files of a bundle, as canonical bytes. Ids of applications, applicants and owners are the published ones."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from fairalloc.allocation import AllocationResult
+from fairalloc.canonical import csv_bytes, json_bytes
+from fairalloc.instants import format_instant
+from fairalloc.model import SeasonInput, Site
+from fairalloc.numbering import PublicNumbers, application_label, submission_order
+from fairalloc.outcome import Outcome
+from fairalloc.rules import Rules
+from fairalloc.screening import Screening
+
+SITE_COLUMNS = (
+    "site_id",
+    "site_no",
+    "fair_id",
+    "period",
+    "row",
+    "position",
+    "number",
+    "categories",
+    "features",
+    "pool",
+    "closed",
+)
+APPLICATION_COLUMNS = (
+    "application_id",
+    "applicant_id",
+    "owner_id",
+    "kind",
+    "region",
+    "first_season",
+    "period",
+    "category",
+    "group",
+    "stalls_min",
+    "stalls_max",
+    "needs",
+    "choices",
+    "submitted_at",
+    "registration_no",
+    "documents",
+)
+OUTCOME_COLUMNS = (
+    "application_id",
+    "queue_position",
+    "status",
+    "site_ids",
+    "choice_rank",
+    "reason_code",
+    "reason",
+)
+
+
+def input_files(rules_text: str, season: SeasonInput, numbers: PublicNumbers) -> dict[str, bytes]:
+    """The files that are frozen before the allocation: rules, fairs, sites, applications, incumbents."""
+    sites = sorted(season.sites, key=lambda site: numbers.sites[site.site_id])
+    incumbents = sorted(
+        (numbers.sites[i.site_id], i.site_id, numbers.applicants[i.applicant_id]) for i in season.incumbents
+    )
+    return {
+        "season.toml": rules_text.encode(),
+        "fairs.csv": csv_bytes(
+            ("fair_id", "name", "district", "area", "latitude", "longitude"),
+            ((f.fair_id, f.name, f.district, f.area, _number(f.latitude), _number(f.longitude)) for f in season.fairs),
+        ),
+        "sites.csv": csv_bytes(SITE_COLUMNS, (_site_row(site, numbers) for site in sites)),
+        "applications.csv": csv_bytes(APPLICATION_COLUMNS, _application_rows(season, numbers)),
+        "incumbents.csv": csv_bytes(("site_id", "applicant_id"), (row[1:] for row in incumbents)),
+    }
+
+
+def screening_file(screening: Sequence[Screening], numbers: PublicNumbers) -> bytes:
+    """Who was admitted and who was refused, by which rule."""
+    rows = sorted(
+        (
+            application_label(numbers.applications[decision.application_id]),
+            decision.status.name,
+            int(decision.reason),
+            decision.rule_id,
+        )
+        for decision in screening
+    )
+    return csv_bytes(("application_id", "status", "reason_code", "rule_id"), rows)
+
+
+def outcome_file(outcomes: Sequence[Outcome]) -> bytes:
+    """Who was given which site, and why."""
+    rows = (
+        (
+            application_label(outcome.application_no),
+            outcome.position,
+            outcome.status.name,
+            "" if outcome.site is None else outcome.site.site_id,
+            outcome.choice_rank or "",
+            int(outcome.reason),
+            outcome.words,
+        )
+        for outcome in sorted(outcomes, key=lambda outcome: outcome.application_no)
+    )
+    return csv_bytes(OUTCOME_COLUMNS, rows)
+
+
+def certificate_file(rules: Rules, result: AllocationResult, sites: Mapping[int, Site]) -> bytes:
+    """The proof of optimality: integers that anyone can add up (see docs/certificate.md)."""
+    goals = [
+        {
+            "goal": proof.goal,
+            "value": proof.value,
+            "multipliers": dict(proof.multipliers),
+            "prices": {sites[site_no].site_id: price for site_no, price in proof.prices.items()},
+        }
+        for proof in result.proofs
+    ]
+    return json_bytes({"format": "fairalloc-certificate/1", "mechanism": rules.mechanism.name, "goals": goals})
+
+
+def _site_row(site: Site, numbers: PublicNumbers) -> tuple[object, ...]:
+    return (
+        site.site_id,
+        numbers.sites[site.site_id],
+        site.fair_id,
+        site.period,
+        site.row,
+        site.position,
+        site.number,
+        "|".join(sorted(site.categories)),
+        "|".join(sorted(site.features)),
+        site.pool,
+        "yes" if site.closed else "",
+    )
+
+
+def _application_rows(season: SeasonInput, numbers: PublicNumbers) -> list[tuple[object, ...]]:
+    applicants = {applicant.applicant_id: applicant for applicant in season.applicants}
+    rows: list[tuple[object, ...]] = []
+    for application in sorted(season.applications, key=submission_order):
+        who = applicants[application.applicant_id]
+        rows.append(
+            (
+                application_label(numbers.applications[application.application_id]),
+                numbers.applicants[who.applicant_id],
+                numbers.owners.get(who.owner_id, ""),
+                who.kind,
+                who.region,
+                "" if who.first_season is None else who.first_season,
+                application.period,
+                application.category,
+                application.group,
+                application.stalls_min,
+                application.stalls_max,
+                "|".join(sorted(application.needs)),
+                "|".join(map(str, application.choices)),
+                format_instant(application.submitted_at),
+                application.registration_no,
+                "|".join(application.missing_documents) or "ok",
+            )
+        )
+    return rows
+
+
+def _number(value: float | None) -> str:
+    return "" if value is None else repr(value)

@@ -1,0 +1,116 @@
+"""Published files read back into the core's types, for whoever recomputes what the city claims."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from fairalloc.canonical import csv_rows
+from fairalloc.instants import parse_instant
+from fairalloc.model import (
+    Applicant,
+    ApplicantId,
+    Application,
+    ApplicationId,
+    CategoryId,
+    Choice,
+    Fair,
+    FairId,
+    PeriodId,
+    Site,
+    SiteId,
+)
+from fairalloc.rules import Rules, parse_rules
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A bundle's contents under their published ids; ``site_numbers`` by site id."""
+
+    rules: Rules
+    fairs: tuple[Fair, ...]
+    sites: tuple[Site, ...]
+    site_numbers: Mapping[str, int]
+    applicants: Mapping[ApplicantId, Applicant]
+    applications: tuple[Application, ...]
+    incumbents: frozenset[ApplicantId]
+    screening: tuple[Mapping[str, str], ...]
+    outcome: tuple[Mapping[str, str], ...]
+    certificate: Mapping[str, Any]
+
+
+def published(files: Mapping[str, bytes]) -> Published:
+    """Read the files of a bundle.
+
+    Raises:
+        KeyError: when a file or a column is missing.
+        ValueError: when a value cannot be read.
+        InvalidDataError: when the rules cannot be read.
+    """
+    rules = parse_rules(files["season.toml"].decode())
+    site_rows, rows = csv_rows(files["sites.csv"]), csv_rows(files["applications.csv"])
+    return Published(
+        rules=rules,
+        fairs=tuple(_fair(row) for row in csv_rows(files["fairs.csv"])),
+        sites=tuple(_site(row) for row in site_rows),
+        site_numbers={row["site_id"]: int(row["site_no"]) for row in site_rows},
+        applicants={ApplicantId(row["applicant_id"]): _applicant(row) for row in rows},
+        applications=tuple(_application(row) for row in rows),
+        incumbents=frozenset(ApplicantId(row["applicant_id"]) for row in csv_rows(files["incumbents.csv"])),
+        screening=tuple(csv_rows(files["screening.csv"])),
+        outcome=tuple(csv_rows(files["outcome.csv"])),
+        certificate=json.loads(files["certificate.json"]),
+    )
+
+
+def _list(text: str) -> tuple[str, ...]:
+    return tuple(text.split("|")) if text else ()
+
+
+def _fair(row: Mapping[str, str]) -> Fair:
+    latitude, longitude = (float(row[name]) if row[name] else None for name in ("latitude", "longitude"))
+    return Fair(FairId(row["fair_id"]), row["name"], row["district"], row["area"], latitude, longitude)
+
+
+def _site(row: Mapping[str, str]) -> Site:
+    return Site(
+        site_id=SiteId(row["site_id"]),
+        fair_id=FairId(row["fair_id"]),
+        period=PeriodId(row["period"]),
+        row=row["row"],
+        position=int(row["position"]),
+        number=row["number"],
+        categories=frozenset(_list(row["categories"])),
+        features=frozenset(_list(row["features"])),
+        pool=row["pool"],
+        closed=row["closed"] != "",
+    )
+
+
+def _applicant(row: Mapping[str, str]) -> Applicant:
+    return Applicant(
+        applicant_id=ApplicantId(row["applicant_id"]),
+        kind=row["kind"],
+        region=row["region"],
+        owner_id=row["owner_id"],
+        first_season=int(row["first_season"]) if row["first_season"] else None,
+    )
+
+
+def _application(row: Mapping[str, str]) -> Application:
+    return Application(
+        application_id=ApplicationId(row["application_id"]),
+        applicant_id=ApplicantId(row["applicant_id"]),
+        period=PeriodId(row["period"]),
+        category=CategoryId(row["category"]),
+        group=row["group"],
+        stalls_min=int(row["stalls_min"]),
+        stalls_max=int(row["stalls_max"]),
+        needs=frozenset(_list(row["needs"])),
+        choices=tuple(Choice.parse(choice) for choice in _list(row["choices"])),
+        submitted_at=parse_instant(row["submitted_at"]),
+        registration_no=int(row["registration_no"]),
+        missing_documents=() if row["documents"] == "ok" else _list(row["documents"]),
+    )

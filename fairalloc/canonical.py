@@ -1,0 +1,50 @@
+r"""Canonical bytes: the same facts give the same file, byte for byte, on every machine.
+
+CSV: UTF-8, fixed column order, ``\\n`` line ends, RFC 4180 quoting only where needed. JSON: RFC 8785 (JCS).
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import rfc8785
+
+
+def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> bytes:
+    """A CSV file with a header; values are written with ``str``."""
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(columns)
+    writer.writerows(rows)
+    return buffer.getvalue().encode()
+
+
+def csv_rows(content: bytes) -> list[dict[str, str]]:
+    """The rows of a CSV file by column name.
+
+    Raises:
+        ValueError: when it is not UTF-8, or a row has more or fewer fields than the header.
+    """
+    reader = csv.DictReader(io.StringIO(content.decode(), newline=""), strict=True)
+    try:
+        rows = list(reader)
+    except csv.Error as error:
+        raise ValueError(f"line {reader.line_num}: {error}") from None
+    for line, row in enumerate(rows, start=2):
+        if None in row or None in row.values():
+            raise ValueError(f"row {line} does not have the header's number of fields")
+    return rows
+
+
+def json_bytes(value: Any) -> bytes:
+    """The RFC 8785 form of a JSON value."""
+    return rfc8785.dumps(value)
+
+
+def sha256(content: bytes) -> bytes:
+    """The SHA-256 digest."""
+    return hashlib.sha256(content).digest()

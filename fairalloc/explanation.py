@@ -1,0 +1,105 @@
+"""What an applicant reads: for each choice the place where the queue was cut off, and where they stood.
+
+The cut-offs come from the certificate's prices for the goal `priority`: a price is the points of the last applicant
+admitted to a place, directly or through a chain of moves, so that everyone who reads a cut-off can check it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from fairalloc.model import Choice, Site
+from fairalloc.rules import Rules
+
+
+class Room(StrEnum):
+    """What a choice had to offer to an application."""
+
+    NONE = "no suitable site"
+    FREE = "sites left over"
+    FULL = "full"
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceReport:
+    """One choice of one application; ``cut_off`` is the position that the last place went to, where it was full."""
+
+    rank: int
+    choice: Choice
+    room: Room
+    cut_off: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """An application as explanations see it; the fields are those that the rules compare with a site."""
+
+    period: str
+    category: str
+    kind: str
+    needs: frozenset[str]
+
+
+class CutOffs:
+    """Looks up cut-offs for choices; remembers what it has looked up.
+
+    Args:
+        rules: the season's rules (pools).
+        sites: open and closed sites.
+        prices: prices of the goal `priority` by site id.
+        candidates: how many applications were in the queue.
+    """
+
+    def __init__(self, rules: Rules, sites: Iterable[Site], prices: Mapping[str, int], candidates: int) -> None:
+        self._pools = {pool.id: frozenset(pool.kinds) for pool in rules.pools}
+        self._prices = prices
+        self._candidates = candidates
+        self._by_fair: dict[tuple[str | None, str], list[Site]] = {}
+        for site in sites:
+            if not site.closed:
+                self._by_fair.setdefault((site.fair_id, site.period), []).append(site)
+                self._by_fair.setdefault((None, site.period), []).append(site)
+        self._known: dict[tuple[Choice, Asker], tuple[Room, int | None]] = {}
+
+    def report(self, rank: int, choice: Choice, asker: Asker) -> ChoiceReport:
+        """What the choice had to offer."""
+        key = (choice, asker)
+        if key not in self._known:
+            self._known[key] = self._look_up(choice, asker)
+        room, cut_off = self._known[key]
+        return ChoiceReport(rank, choice, room, cut_off)
+
+    def _look_up(self, choice: Choice, asker: Asker) -> tuple[Room, int | None]:
+        prices = [
+            self._prices.get(site.site_id, 0)
+            for site in self._by_fair.get((choice.fair_id, asker.period), [])
+            if (choice.number is None or site.number == choice.number) and self._suits(site, asker)
+        ]
+        if not prices:
+            return Room.NONE, None
+        price = min(prices)
+        return (Room.FULL, self._candidates - price + 1) if price else (Room.FREE, None)
+
+    def _suits(self, site: Site, asker: Asker) -> bool:
+        return (
+            (not site.categories or asker.category in site.categories)
+            and asker.needs <= site.features
+            and (not site.pool or asker.kind in self._pools.get(site.pool, frozenset()))
+        )
+
+
+def choice_words(report: ChoiceReport, asker: Asker, position: int, fair_names: Mapping[str, str]) -> str:
+    """One sentence on one choice: where the queue was cut off there, and where the applicant stands."""
+    choice = report.choice
+    place = "Any fair" if choice.fair_id is None else fair_names.get(choice.fair_id) or choice.fair_id
+    stall = f", stall {choice.number}" if choice.number is not None else ""
+    where = f"{place}{stall}, {asker.category}, {asker.period}"
+    match report.room:
+        case Room.NONE:
+            return f"{where}: no site for these goods and needs."
+        case Room.FREE:
+            return f"{where}: sites were left over."
+        case Room.FULL:
+            return f"{where}: the last place went to position {report.cut_off:,}; you are {position:,}."
