@@ -7,7 +7,7 @@ Every function here is a plain function of what it is given; each finding names 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
@@ -38,7 +38,7 @@ class Audit:
     findings: list[str] = field(default_factory=list)
     proven: dict[str, int] = field(default_factory=dict)
 
-    def add(self, name: str, count: int, findings: Iterator[str] | Sequence[str]) -> None:
+    def add(self, name: str, count: int, findings: Iterable[str]) -> None:
         """Note one check: its name, how many things it looked at, and its findings."""
         self.checked[name] = count
         rest = iter(findings)

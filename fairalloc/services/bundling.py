@@ -1,0 +1,57 @@
+"""Putting a season's bundle together from what the store and the chain hold."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+
+from fairalloc.bundle.folder import MANIFEST, manifest_file
+from fairalloc.canonical import json_bytes
+from fairalloc.errors import StateConflictError
+from fairalloc.ports import Ledger, Stage, Store
+from fairalloc.services.context import SeasonContext
+from fairalloc.services.stages import ALLOCATION, CERTIFICATE, FREEZE, OUTCOME, SCREENING
+
+
+def bundle_files(store: Store, context: SeasonContext, ledger: Ledger | None) -> dict[str, bytes]:
+    """All files of a season's bundle; without a ledger, it has no ``chain.json``.
+
+    Raises:
+        StateConflictError: when the season is not allocated, or not all of it is on chain yet.
+    """
+    context.require(Stage.ALLOCATED)
+    season_no = context.record.season_no
+    names = (SCREENING, OUTCOME, CERTIFICATE)
+    kept = {name: store.document(season_no, name) for name in (*names, FREEZE, ALLOCATION)}
+    files = {**context.inputs, **{name: kept[name] or b"" for name in names}}
+    statements = {"freeze": json.loads(kept[FREEZE] or b"{}"), "allocation": json.loads(kept[ALLOCATION] or b"{}")}
+    program = str(statements["freeze"].get("program", ""))
+    if ledger is not None:
+        files["chain.json"] = _chain_file(store, context, ledger)
+    files[MANIFEST] = manifest_file(files, statements, program)
+    return files
+
+
+def _chain_file(store: Store, context: SeasonContext, ledger: Ledger) -> bytes:
+    season_no = context.record.season_no
+    entries = store.outbox(season_no, unmined_only=False)
+    head = ledger.season_head(season_no)
+    blocks = [entry.mined.block_number for entry in entries if entry.mined is not None]
+    if head is None or len(blocks) < len(entries):
+        raise StateConflictError(
+            "bundle.unpublished",
+            f"{len(entries) - len(blocks)} calls of season {context.record.season_id} are not on chain yet",
+            "run `fairalloc publish`",
+        )
+    identity = asdict(ledger.identity())
+    return json_bytes(
+        {
+            **identity,
+            "format": "fairalloc-chain/1",
+            "season_no": season_no,
+            "first_block": min(blocks),
+            "last_block": max(blocks),
+            "next_seq": head.next_seq,
+            "head": head.head.hex(),
+        }
+    )

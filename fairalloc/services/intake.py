@@ -1,0 +1,97 @@
+"""Intake: a season's files become a season in the store, every application registered for the chain."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+
+from fairalloc.commitment import SALT_BYTES, application_record, commitment
+from fairalloc.errors import StateConflictError
+from fairalloc.ledger import BATCH_SIZE, ApplicationNo, LedgerCall, OpenSeason, SeasonNo, Submit
+from fairalloc.model import Application, SeasonInput, Site
+from fairalloc.numbering import number_applications, submission_order
+from fairalloc.ports import Registration, SeasonRecord, Store
+from fairalloc.rules import Rules
+
+Entropy = Callable[[int], bytes]
+"""Gives that many unguessable bytes; ``os.urandom`` outside of tests."""
+
+
+def import_season(store: Store, rules: Rules, rules_text: str, season: SeasonInput, entropy: Entropy) -> SeasonRecord:
+    """Store a season and queue its registration; importing the very same season again changes nothing.
+
+    Raises:
+        StateConflictError: when a different season of that id is already there.
+    """
+    applicants = {applicant.applicant_id: applicant for applicant in season.applicants}
+    ordered = sorted(season.applications, key=submission_order)
+    records = [application_record(application, applicants[application.applicant_id]) for application in ordered]
+    digest = _source_digest(rules_text, season, records)
+    known = store.find_season(rules.season.id)
+    if known is not None:
+        if known.source_digest != digest:
+            raise StateConflictError(
+                "season.changed",
+                f"season {rules.season.id} is already registered with other data",
+                "a registered season cannot be changed; give the new one another id in season.toml, or another --state",
+            )
+        return known
+    numbers = number_applications(season.applications)
+    registrations = [
+        _register(application, numbers[application.application_id], record, entropy(SALT_BYTES))
+        for application, record in zip(ordered, records, strict=True)
+    ]
+    season_no = store.next_season_no()
+    rules_digest = hashlib.sha256(rules_text.encode()).digest()
+    calls = tuple(_registration_calls(season_no, rules_digest, len(season.sites), registrations))
+    return store.create_season(
+        rules.season.id, rules_text, season, digest, registrations, season_no=season_no, calls=calls
+    )
+
+
+def _register(application: Application, number: ApplicationNo, record: bytes, salt: bytes) -> Registration:
+    return Registration(application.application_id, number, salt, commitment(salt, record))
+
+
+def _registration_calls(
+    season_no: SeasonNo, rules_digest: bytes, site_count: int, registrations: Iterable[Registration]
+) -> Iterator[LedgerCall]:
+    yield OpenSeason(season_no, rules_digest, site_count)
+    rest = iter(registrations)
+    seq = 1
+    while batch := tuple(registration.commitment for registration in islice(rest, BATCH_SIZE)):
+        yield Submit(season_no, seq, batch)
+        seq += 1
+
+
+def _source_digest(rules_text: str, season: SeasonInput, records: Iterable[bytes]) -> bytes:
+    """SHA-256 over everything that was handed in, each part with its length, so that no two inputs run together."""
+    digest = hashlib.sha256()
+    parts: Iterable[bytes] = (
+        rules_text.encode(),
+        repr(season.fairs).encode(),
+        repr([_plain(site) for site in season.sites]).encode(),
+        repr(season.applicants).encode(),
+        repr(season.incumbents).encode(),
+        *records,
+    )
+    for part in parts:
+        digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.digest()
+
+
+def _plain(site: Site) -> tuple[object, ...]:
+    """A site's fields with its sets sorted, so that their text does not depend on hashing."""
+    return (
+        site.site_id,
+        site.fair_id,
+        site.period,
+        site.row,
+        site.position,
+        site.number,
+        sorted(site.categories),
+        sorted(site.features),
+        site.pool,
+        site.closed,
+    )

@@ -1,0 +1,77 @@
+"""Publishing: the outbox goes to the chain, each call exactly once, however often the program is interrupted.
+
+Invariants:
+- a call's signed bytes are stored before they are sent, and a resend sends the same bytes;
+- calls are sent in order of their sequence numbers, and the contract refuses any other order or a repetition.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from fairalloc.errors import StateConflictError
+from fairalloc.ledger import Record, SeasonNo, Submit
+from fairalloc.ports import Ledger, OutboxEntry, Store
+from fairalloc.progress import Progress
+
+WINDOW = 16
+"""Calls that are signed and sent together: enough to keep the node busy, few enough to lose little on a crash."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What one run of the publisher did."""
+
+    calls: int
+    transitions: int
+    gas: int
+
+
+def publish(store: Store, ledger: Ledger, season_no: SeasonNo, progress: Progress) -> Published:
+    """Send everything that the chain does not have yet.
+
+    Raises:
+        StateConflictError: when the chain has calls that this database never signed.
+        ChainUnavailableError: when the node cannot be reached.
+    """
+    entries = list(store.outbox(season_no))
+    head = ledger.season_head(season_no)
+    on_chain = 0 if head is None else head.next_seq
+    for entry in entries:
+        if entry.signed is None and entry.call.seq < on_chain:
+            raise StateConflictError(
+                "publish.ahead",
+                f"the chain already has call {entry.call.seq} of season {season_no}, which this database never signed",
+                "the database is older than the chain: restore its latest backup",
+            )
+    calls = transitions = gas = 0
+    with progress.step("publish", len(entries)) as advance:
+        for first in range(0, len(entries), WINDOW):
+            window = entries[first : first + WINDOW]
+            signed = [entry.signed for entry in window if entry.signed is not None]
+            unsigned = [entry.call for entry in window if entry.signed is None]
+            if signed:
+                # What an interrupted run has signed goes first: its nonces come before any new ones.
+                mined = list(ledger.send(signed))
+                store.mark_mined(mined)
+                gas += sum(call.gas_used for call in mined)
+            if unsigned:
+                fresh = ledger.sign(unsigned)
+                store.mark_signed(fresh)
+                mined = list(ledger.send(fresh))
+                store.mark_mined(mined)
+                gas += sum(call.gas_used for call in mined)
+            calls += len(window)
+            transitions += sum(map(_transitions, window))
+            advance(len(window))
+    return Published(calls, transitions, gas)
+
+
+def _transitions(entry: OutboxEntry) -> int:
+    match entry.call:
+        case Submit(commitments=commitments):
+            return len(commitments)
+        case Record(transitions=transitions):
+            return len(transitions)
+        case _:
+            return 0

@@ -1,0 +1,163 @@
+"""Screening, freezing and allocating: each takes a season from one stage to the next in one database transaction."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+
+from fairalloc.allocation import AllocationRequest, Candidate, Solve
+from fairalloc.bundle.files import certificate_file, outcome_file, screening_file
+from fairalloc.bundle.statements import allocation_statement, freeze_statement, inputs_root, rules_hash
+from fairalloc.canonical import csv_rows, json_bytes, sha256
+from fairalloc.errors import VerificationFailedError
+from fairalloc.ledger import BATCH_SIZE, ApplicationNo, Commit, LedgerCall, Record, SeasonNo, SiteNo, Topic, Transition
+from fairalloc.lottery import lottery_seed
+from fairalloc.model import SiteId
+from fairalloc.numbering import parse_application_label
+from fairalloc.outcome import outcomes
+from fairalloc.ports import CheckFiles, Stage, Store
+from fairalloc.queue import queue_positions
+from fairalloc.screening import screen
+from fairalloc.services.context import SeasonContext
+from fairalloc.status import Status
+
+SCREENING, FREEZE, OUTCOME, CERTIFICATE, ALLOCATION, TIMINGS = (
+    "screening.csv",
+    "freeze.json",
+    "outcome.csv",
+    "certificate.json",
+    "allocation.json",
+    "timings.json",
+)
+"""Names of the documents that the stages leave in the store."""
+
+
+def screen_season(store: Store, context: SeasonContext) -> SeasonContext:
+    """Admit or refuse every application. Does nothing where that is done."""
+    if context.reached(Stage.SCREENED):
+        return context
+    context.require(Stage.IMPORTED)
+    season = context.season
+    applicants = {applicant.applicant_id: applicant for applicant in season.applicants}
+    decisions = screen(context.rules, season.applications, applicants)
+    transitions = [
+        Transition(context.numbers.applications[decision.application_id], decision.status, decision.reason)
+        for decision in decisions
+    ]
+    season_no = context.record.season_no
+    calls = tuple(_records(season_no, store.next_seq(season_no), transitions))
+    store.advance(season_no, Stage.SCREENED, calls, {SCREENING: screening_file(decisions, context.numbers)})
+    return context.at(Stage.SCREENED)
+
+
+def freeze_season(store: Store, context: SeasonContext, program: str) -> SeasonContext:
+    """Fix rules, inputs, screening and lottery for the chain, before anything is allocated."""
+    if context.reached(Stage.FROZEN):
+        return context
+    context.require(Stage.SCREENED)
+    season_no = context.record.season_no
+    statement = json_bytes(freeze_statement(context.rules, _frozen_files(store, context), program))
+    call = Commit(season_no, store.next_seq(season_no), Topic.INPUTS, sha256(statement))
+    store.advance(season_no, Stage.FROZEN, (call,), {FREEZE: statement})
+    return context.at(Stage.FROZEN)
+
+
+def allocation_request(store: Store, context: SeasonContext) -> AllocationRequest:
+    """What the solver is asked, from a season that is frozen."""
+    season, numbers = context.season, context.numbers
+    files = _frozen_files(store, context)
+    eligible = {
+        parse_application_label(row["application_id"])
+        for row in csv_rows(files[SCREENING])
+        if row["status"] == Status.ELIGIBLE.name
+    }
+    taking_part = [a for a in season.applications if numbers.applications[a.application_id] in eligible]
+    applicants = {applicant.applicant_id: applicant for applicant in season.applicants}
+    positions = queue_positions(
+        context.rules.priority,
+        taking_part,
+        applicants,
+        frozenset(incumbent.applicant_id for incumbent in season.incumbents),
+        lottery_seed(inputs_root(files), rules_hash(files), context.rules.lottery.value),
+        numbers.applicants,
+    )
+    candidates = tuple(
+        Candidate(
+            application_no=numbers.applications[application.application_id],
+            position=positions[application.application_id],
+            kind=applicants[application.applicant_id].kind,
+            period=application.period,
+            category=application.category,
+            needs=application.needs,
+            choices=application.choices,
+        )
+        for application in taking_part
+    )
+    sites = {numbers.sites[site.site_id]: site for site in season.sites}
+    return AllocationRequest(context.rules, sites, candidates, _returning(context, candidates))
+
+
+def allocate_season(store: Store, context: SeasonContext, solve: Solve, check: CheckFiles) -> SeasonContext:
+    """Allocate, let the independent checker look, and store the outcome with its proof.
+
+    Raises:
+        VerificationFailedError: when the checker finds anything; nothing is stored then.
+    """
+    if context.reached(Stage.ALLOCATED):
+        return context
+    context.require(Stage.FROZEN)
+    request = allocation_request(store, context)
+    result = solve(request)
+    told = outcomes(context.rules, context.season.fairs, request.sites, request.candidates, result)
+    documents = {
+        OUTCOME: outcome_file(told),
+        CERTIFICATE: certificate_file(context.rules, result, request.sites),
+    }
+    verdict = check({**_frozen_files(store, context), **documents})
+    if verdict.findings:
+        raise VerificationFailedError(
+            "allocation.refused", verdict.findings, "the allocation was not stored; report this season"
+        )
+    statement = json_bytes(allocation_statement(documents))
+    season_no = context.record.season_no
+    seq = store.next_seq(season_no)
+    calls = (
+        Commit(season_no, seq, Topic.ALLOCATION, sha256(statement)),
+        *_records(season_no, seq + 1, [outcome.transition for outcome in told]),
+    )
+    timings = json.dumps(dict(result.seconds)).encode()
+    store.advance(season_no, Stage.ALLOCATED, calls, {**documents, ALLOCATION: statement, TIMINGS: timings})
+    return context.at(Stage.ALLOCATED)
+
+
+def _frozen_files(store: Store, context: SeasonContext) -> dict[str, bytes]:
+    """The input files and the screening."""
+    screening = store.document(context.record.season_no, SCREENING)
+    if screening is None:
+        context.require(Stage.SCREENED)
+        raise AssertionError("a screened season has its screening")  # unreachable: advance() stores both or none
+    return {**context.inputs, SCREENING: screening}
+
+
+def _returning(context: SeasonContext, candidates: Sequence[Candidate]) -> frozenset[tuple[ApplicationNo, SiteNo]]:
+    """Applications paired with the stalls that their applicants held before, in the periods they apply for."""
+    numbers = context.numbers
+    period_of: dict[SiteId, str] = {site.site_id: site.period for site in context.season.sites}
+    held: dict[str, list[SiteId]] = {}
+    for incumbent in context.season.incumbents:
+        held.setdefault(incumbent.applicant_id, []).append(incumbent.site_id)
+    in_queue = {candidate.application_no: candidate for candidate in candidates}
+    return frozenset(
+        (number, numbers.sites[site_id])
+        for application in context.season.applications
+        if (number := numbers.applications[application.application_id]) in in_queue
+        for site_id in held.get(application.applicant_id, ())
+        if period_of[site_id] == application.period
+    )
+
+
+def _records(season_no: SeasonNo, seq: int, transitions: Sequence[Transition]) -> Iterator[LedgerCall]:
+    """Transitions in batches, by application number, so that the contract finds neighbours in one storage slot."""
+    ordered = sorted(transitions, key=lambda transition: transition.application_no)
+    for offset, first in enumerate(range(0, len(ordered), BATCH_SIZE)):
+        yield Record(season_no, seq + offset, tuple(ordered[first : first + BATCH_SIZE]))
