@@ -61,7 +61,20 @@ def optimal_seating(problem: Problem, *, with_choices: bool) -> Seating:
     class_of[in_hub_order] = np.repeat(problem.hub_class, hub_flow)
     if hubs and int(hub_flow.sum()) != len(placed):
         raise FairallocError("solver.flow", "the flow lost units between choices and sites", "report this season")
-    return Seating(option, class_of)
+    # Where ranks carry no cost the flow may come by any of the choices that a site meets: name the first of them.
+    return Seating(option if with_choices else _first_options(problem, option, class_of), class_of)
+
+
+def _first_options(problem: Problem, option: IntArray, class_of: IntArray) -> IntArray:
+    """For each placed application its first option that reaches its class."""
+    first = option.copy()
+    for application in np.flatnonzero(class_of != UNPLACED).tolist():
+        first[application] = next(
+            candidate
+            for candidate in range(int(problem.option_start[application]), int(problem.option_start[application + 1]))
+            if class_of[application] in problem.classes_of_hub(int(problem.option_hub[candidate]))
+        )
+    return first
 
 
 def _solve_part(problem: Problem, part: int, worth: IntArray, option: IntArray, hub_flow: IntArray) -> None:

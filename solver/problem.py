@@ -88,6 +88,10 @@ class Problem:
         """(o,) the application that each option belongs to."""
         return np.repeat(np.arange(len(self.points)), np.diff(self.option_start))
 
+    def classes_of_hub(self, hub: int) -> IntArray:
+        """The classes that a hub reaches."""
+        return self.hub_class[self.hub_start[hub] : self.hub_start[hub + 1]]
+
     @property
     def max_rank(self) -> int:
         """The largest choice rank, at least 1."""

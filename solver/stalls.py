@@ -134,6 +134,6 @@ def _ranks(problem: Problem, application: int) -> dict[int, int]:
     best: dict[int, int] = {}
     for option in range(int(problem.option_start[application]), int(problem.option_start[application + 1])):
         hub, rank = int(problem.option_hub[option]), int(problem.option_rank[option])
-        for class_ in problem.hub_class[problem.hub_start[hub] : problem.hub_start[hub + 1]].tolist():
+        for class_ in problem.classes_of_hub(hub).tolist():
             best.setdefault(class_, rank)
     return best
