@@ -1,0 +1,168 @@
+"""The default engine: anvil executes, the journal remembers.
+
+What anvil would spoil is avoided: it does not mine by itself (it then stalls and drops transactions under load),
+requests are sent one by one (a batch runs concurrently and in any order), and its state file is not used (not atomic).
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import requests
+from web3 import HTTPProvider, Web3
+from web3.types import RPCEndpoint
+
+from chain.node.anvil_process import HARDFORK, AnvilProcess, find_anvil
+from chain.node.embedded import Clock, EmbeddedNode, SpoiledBlockError
+from chain.node.genesis import Genesis, make_genesis
+from chain.node.journal import Journal, JournalBlock, JournalHeader
+from chain.node.raw_transaction import refuse
+from fairalloc.errors import ChainUnavailableError
+
+KIND = "anvil"
+_SCRATCH = "scratch"
+_TIMEOUT_SECONDS = 120
+
+
+class AnvilEngine:
+    """An anvil child and the few requests that make it execute a block."""
+
+    def __init__(self, genesis: Genesis, folder: Path) -> None:
+        program = find_anvil()
+        if program is None:
+            raise ChainUnavailableError(
+                "chain.anvil-missing",
+                "anvil was not found, neither in chain/node/npm nor on the PATH",
+                "run `npm ci` in chain/node/npm, or `make run`, which does it for you",
+            )
+        self._scratch = folder / _SCRATCH
+        shutil.rmtree(self._scratch, ignore_errors=True)
+        self._scratch.mkdir(parents=True)
+        self._process = AnvilProcess(program, genesis, self._scratch)
+        session = requests.Session()
+        session.trust_env = False  # a proxy set for the internet must not see loopback requests
+        self._provider = HTTPProvider(
+            self._process.url,
+            request_kwargs={"timeout": _TIMEOUT_SECONDS},
+            session=session,
+            exception_retry_configuration=None,
+        )
+        self._w3 = Web3(self._provider)
+        self._request("anvil_setLoggingEnabled", False)  # noqa: FBT003 - a positional parameter of JSON-RPC
+
+    @property
+    def w3(self) -> Web3:
+        """For reading."""
+        return self._w3
+
+    def version(self) -> str:
+        """What anvil calls itself, e.g. ``anvil/v1.7.1``."""
+        return str(self._request("web3_clientVersion"))
+
+    def height(self) -> int:
+        """The number of the last executed block."""
+        return int(self._request("eth_blockNumber"), 16)
+
+    def block_hash(self, number: int) -> bytes:
+        """The hash of an executed block."""
+        return bytes.fromhex(self._block(hex(number))["hash"][2:])
+
+    def holds(self, block: JournalBlock) -> bool:
+        """Whether the executed block of that number has exactly these transactions, in order."""
+        return list(self._block(hex(block.number))["transactions"]) == ["0x" + each.hex() for each in block.tx_hashes]
+
+    def execute(self, block: JournalBlock) -> bytes:
+        """Fill the pool, see that all of it can be mined, mine it at the journalled time, and look at the result."""
+        for raw, tx_hash in zip(block.transactions, block.tx_hashes, strict=True):
+            answer = self._ask("eth_sendRawTransaction", "0x" + raw.hex())
+            if "error" in answer:
+                self._request("anvil_dropAllTransactions")
+                raise refuse(str(answer["error"].get("message", "no reason given")), tx_hash)
+        pool = self._request("txpool_status")
+        if int(pool["queued"], 16) or int(pool["pending"], 16) != len(block.transactions):
+            self._request("anvil_dropAllTransactions")
+            raise refuse("its nonce, or that of another in its block, is not the sender's next", block.tx_hashes[0])
+        self._request("evm_mine", {"timestamp": block.timestamp})
+        if self.height() != block.number or not self.holds(block):
+            raise SpoiledBlockError("chain.block-spoiled", f"anvil left transactions out of block {block.number}")
+        return self.block_hash(block.number)
+
+    def close(self) -> None:
+        """End the child and remove its temporary files."""
+        self._process.close()
+        shutil.rmtree(self._scratch, ignore_errors=True)
+
+    def _block(self, number: str) -> dict[str, Any]:
+        found: dict[str, Any] = self._request("eth_getBlockByNumber", number, False)  # noqa: FBT003 - of JSON-RPC
+        return found
+
+    def _request(self, method: str, *params: Any) -> Any:
+        answer = self._ask(method, *params)
+        if "error" in answer:
+            raise ChainUnavailableError("chain.anvil-failed", f"anvil refused {method}: {answer['error']}", "open it again")
+        return answer["result"]
+
+    def _ask(self, method: str, *params: Any) -> Any:
+        try:
+            return self._provider.make_request(RPCEndpoint(method), list(params))
+        except (requests.RequestException, OSError) as error:
+            raise ChainUnavailableError(
+                "chain.anvil-gone",
+                f"anvil did not answer {method}",
+                "open the node again; the journal has kept what was sent",
+            ) from error
+
+
+class AnvilNode(EmbeddedNode):
+    """An embedded node that executes on anvil."""
+
+    @classmethod
+    def open(cls, folder: Path, funded: Sequence[str] = (), *, clock: Clock = time.time) -> AnvilNode:
+        """Open the chain in a folder, or begin one.
+
+        Args:
+            folder: holds the journal; made if need be.
+            funded: addresses with a balance at genesis; used only when the chain begins here.
+            clock: seconds since 1970.
+
+        Raises:
+            StateConflictError: another process has the chain open.
+            ChainUnavailableError: anvil is missing or does not start.
+            VerificationFailedError: the journal does not execute to the hashes it holds.
+        """
+        journal = Journal.open(folder)
+        try:
+            return cls.over(journal, funded, clock=clock)
+        except BaseException:
+            journal.close()
+            raise
+
+    @classmethod
+    def over(cls, journal: Journal, funded: Sequence[str], *, clock: Clock) -> AnvilNode:
+        """As :meth:`open`, over a journal that is open; on an error the caller closes it."""
+        header = journal.header()
+        if header is None:
+            genesis = make_genesis(funded)
+        else:
+            genesis = Genesis(header.chain_id, header.block_gas_limit, header.funded)
+        engine = AnvilEngine(genesis, journal.folder)
+        try:
+            if header is None:
+                header = JournalHeader(
+                    engine=KIND,
+                    engine_version=engine.version(),
+                    chain_id=genesis.chain_id,
+                    hardfork=HARDFORK,
+                    block_gas_limit=genesis.block_gas_limit,
+                    funded=genesis.funded,
+                    genesis_hash="0x" + engine.block_hash(0).hex(),
+                )
+                journal.create(header)
+            return cls(journal, header, engine, clock)
+        except BaseException:
+            engine.close()
+            raise

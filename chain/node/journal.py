@@ -1,0 +1,278 @@
+"""The write-ahead journal of an embedded node: what was sent, in which block, and what came of it.
+
+Invariants:
+- a block's raw transactions and its timestamp are on disk before a node sees them, its hash after;
+- blocks are numbered 1, 2, 3 ... without a gap, their timestamps rise strictly;
+- at most one process writes (a lock on a file beside the journal, which the kernel releases with the process);
+- the journal is created in one SQLite transaction: it exists with its header or not at all.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import sqlite3
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from fairalloc.errors import ChainUnavailableError, StateConflictError
+
+FORMAT = 1
+JOURNAL_FILE = "journal.sqlite"
+LOCK_FILE = "journal.lock"
+
+_TABLES = """
+CREATE TABLE header (id INTEGER PRIMARY KEY CHECK (id = 1), content TEXT NOT NULL);
+CREATE TABLE blocks (
+    number INTEGER PRIMARY KEY,
+    timestamp INTEGER NOT NULL,
+    parent_hash BLOB NOT NULL,
+    hash BLOB
+);
+CREATE TABLE transactions (
+    block INTEGER NOT NULL REFERENCES blocks (number),
+    position INTEGER NOT NULL,
+    tx_hash BLOB NOT NULL UNIQUE,
+    raw BLOB NOT NULL,
+    PRIMARY KEY (block, position)
+);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class JournalHeader:
+    """What a chain is made from; the same header gives the same genesis block, byte for byte.
+
+    Attributes:
+        engine: ``anvil`` or ``py-evm``; block hashes differ between the two.
+        engine_version: the version that started the journal, for the message if another one disagrees.
+        chain_id: the id that transactions are signed for.
+        hardfork: the pinned rules.
+        block_gas_limit: gas of a block, the same for ever.
+        funded: addresses with a balance at genesis, checksummed and sorted.
+        genesis_hash: the hash of block 0.
+        format: version of this layout.
+    """
+
+    engine: str
+    engine_version: str
+    chain_id: int
+    hardfork: str
+    block_gas_limit: int
+    funded: tuple[str, ...]
+    genesis_hash: str
+    format: int = FORMAT
+
+    def to_json(self) -> dict[str, Any]:
+        """The header as JSON values."""
+        return {**asdict(self), "funded": list(self.funded)}
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> JournalHeader:
+        """The header from :meth:`to_json`.
+
+        Raises:
+            ChainUnavailableError: it has another format than this version can read.
+        """
+        if content.get("format") != FORMAT:
+            raise ChainUnavailableError(
+                "chain.journal-format",
+                f"the journal has format {content.get('format')}, this version reads format {FORMAT}",
+                "open it with the version of the program that wrote it",
+            )
+        return cls(**{**content, "funded": tuple(content["funded"])})
+
+
+@dataclass(frozen=True, slots=True)
+class JournalBlock:
+    """A block as journalled. ``block_hash`` is None until it has been executed."""
+
+    number: int
+    timestamp: int
+    parent_hash: bytes
+    block_hash: bytes | None
+    transactions: tuple[bytes, ...]
+    tx_hashes: tuple[bytes, ...]
+
+
+class Journal:
+    """The journal of one chain, open for writing by this process alone."""
+
+    def __init__(self, folder: Path, connection: sqlite3.Connection, lock: int) -> None:
+        self.folder = folder
+        self._connection = connection
+        self._lock = lock
+
+    @classmethod
+    def open(cls, folder: Path) -> Journal:
+        """Lock the folder, made if need be, and open its journal, which may still be empty.
+
+        Raises:
+            StateConflictError: another process has it open.
+            ChainUnavailableError: the file is not a journal.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = _take_lock(folder)
+        try:
+            connection = _connect(folder / JOURNAL_FILE)
+        except BaseException:
+            os.close(lock)
+            raise
+        return cls(folder, connection, lock)
+
+    def close(self) -> None:
+        """Close the file and release the lock; harmless when repeated."""
+        if self._lock >= 0:
+            self._connection.close()
+            os.close(self._lock)
+            self._lock = -1
+
+    def header(self) -> JournalHeader | None:
+        """The header, or None if nothing was created yet."""
+        return _read_header(self._connection)
+
+    def create(self, header: JournalHeader, blocks: Sequence[JournalBlock] = ()) -> None:
+        """Create the tables, write the header and, for a replica, the blocks to compare with: all or nothing."""
+        with _writing(self._connection) as connection:
+            for statement in _TABLES.split(";"):
+                connection.execute(statement)
+            connection.execute("INSERT INTO header VALUES (1, ?)", (json.dumps(header.to_json()),))
+            for block in blocks:
+                _insert_block(connection, block)
+        folder = os.open(self.folder, os.O_RDONLY)
+        os.fsync(folder)
+        os.close(folder)
+
+    def append(self, block: JournalBlock) -> None:
+        """Commit a block that is about to be executed."""
+        with _writing(self._connection) as connection:
+            _insert_block(connection, block)
+
+    def seal(self, number: int, block_hash: bytes) -> None:
+        """Commit the hash of an executed block."""
+        with _writing(self._connection) as connection:
+            connection.execute("UPDATE blocks SET hash = ? WHERE number = ?", (block_hash, number))
+
+    def withdraw(self, number: int) -> None:
+        """Take back a block that the node refused as a whole; a sealed block stays."""
+        with _writing(self._connection) as connection:
+            connection.execute(
+                "DELETE FROM transactions WHERE block IN (SELECT number FROM blocks WHERE number = ? AND hash IS NULL)",
+                (number,),
+            )
+            connection.execute("DELETE FROM blocks WHERE number = ? AND hash IS NULL", (number,))
+
+    def has_transaction(self, tx_hash: bytes) -> bool:
+        """Whether a transaction is journalled."""
+        row = self._connection.execute("SELECT 1 FROM transactions WHERE tx_hash = ?", (tx_hash,)).fetchone()
+        return row is not None
+
+    def blocks(self) -> Iterator[JournalBlock]:
+        """All blocks in order, one at a time."""
+        return _read_blocks(self._connection)
+
+
+@contextmanager
+def snapshot(folder: Path) -> Iterator[tuple[JournalHeader, Iterator[JournalBlock]]]:
+    """Read a consistent state of a journal, which another process may be writing.
+
+    Raises:
+        ChainUnavailableError: there is no journal in the folder.
+    """
+    path = folder / JOURNAL_FILE
+    if not path.is_file():
+        raise _no_journal(folder)
+    with closing(_connect(path)) as connection:
+        connection.execute("BEGIN")
+        header = _read_header(connection)
+        if header is None:
+            raise _no_journal(folder)
+        yield header, _read_blocks(connection)
+
+
+def _no_journal(folder: Path) -> ChainUnavailableError:
+    return ChainUnavailableError(
+        "chain.no-journal",
+        f"there is no chain journal in {folder}",
+        "name the folder of an embedded node that has been started before",
+    )
+
+
+def _take_lock(folder: Path) -> int:
+    lock = os.open(folder / LOCK_FILE, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        holder = os.pread(lock, 32, 0).decode("ascii", "replace").strip()
+        os.close(lock)
+        raise StateConflictError(
+            "chain.journal-locked",
+            f"the embedded node in {folder} is already open" + (f" in process {holder}" if holder else ""),
+            "wait until that process has ended, or end it; its lock goes with it",
+        ) from error
+    os.ftruncate(lock, 0)
+    os.pwrite(lock, f"{os.getpid()}\n".encode("ascii"), 0)
+    return lock
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+    try:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA foreign_keys = ON")
+    except sqlite3.DatabaseError as error:
+        connection.close()
+        raise ChainUnavailableError(
+            "chain.journal-unreadable",
+            f"{path} is not a readable chain journal: {error}",
+            "restore the file from a copy or from an export of the chain",
+        ) from error
+    return connection
+
+
+@contextmanager
+def _writing(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield connection
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")
+
+
+def _insert_block(connection: sqlite3.Connection, block: JournalBlock) -> None:
+    connection.execute(
+        "INSERT INTO blocks VALUES (?, ?, ?, ?)",
+        (block.number, block.timestamp, block.parent_hash, block.block_hash),
+    )
+    connection.executemany(
+        "INSERT INTO transactions VALUES (?, ?, ?, ?)",
+        [
+            (block.number, position, tx_hash, raw)
+            for position, (tx_hash, raw) in enumerate(zip(block.tx_hashes, block.transactions, strict=True))
+        ],
+    )
+
+
+def _read_header(connection: sqlite3.Connection) -> JournalHeader | None:
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'header'").fetchone() is None:
+        return None
+    row = connection.execute("SELECT content FROM header").fetchone()
+    return JournalHeader.from_json(json.loads(row[0]))
+
+
+def _read_blocks(connection: sqlite3.Connection) -> Iterator[JournalBlock]:
+    rows = connection.execute("SELECT number, timestamp, parent_hash, hash FROM blocks ORDER BY number").fetchall()
+    for number, timestamp, parent_hash, block_hash in rows:
+        pairs = connection.execute(
+            "SELECT tx_hash, raw FROM transactions WHERE block = ? ORDER BY position", (number,)
+        ).fetchall()
+        yield JournalBlock(
+            number, timestamp, parent_hash, block_hash, tuple(raw for _, raw in pairs), tuple(key for key, _ in pairs)
+        )
