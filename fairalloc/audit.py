@@ -49,7 +49,7 @@ class Audit:
 
 
 def audit_bundle(files: Mapping[str, bytes], check: CheckFiles) -> Audit:
-    """What the published files prove alone: they are whole, the rules were kept, the allocation is the best possible."""
+    """What the published files prove alone: they are whole, the rules were kept, nothing better was possible."""
     audit = Audit()
     audit.add("files against the manifest", len(files), manifest_findings(files))
     verdict = check(files)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from fairalloc.allocation import AllocationResult
 from fairalloc.canonical import csv_bytes, json_bytes
 from fairalloc.instants import format_instant
+from fairalloc.ledger import SiteNo
 from fairalloc.model import SeasonInput, Site
 from fairalloc.numbering import PublicNumbers, application_label, submission_order
 from fairalloc.outcome import Outcome
@@ -104,7 +105,7 @@ def outcome_file(outcomes: Sequence[Outcome]) -> bytes:
     return csv_bytes(OUTCOME_COLUMNS, rows)
 
 
-def certificate_file(rules: Rules, result: AllocationResult, sites: Mapping[int, Site]) -> bytes:
+def certificate_file(rules: Rules, result: AllocationResult, sites: Mapping[SiteNo, Site]) -> bytes:
     """The proof of optimality: integers that anyone can add up (see docs/certificate.md)."""
     goals = [
         {

@@ -1,0 +1,222 @@
+"""The ledger client: calls in, signed transactions out, history back. Implements :class:`fairalloc.ports.Ledger`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from eth_utils.address import to_checksum_address
+from eth_hash.auto import keccak
+from rlp import encode as rlp_encode
+from web3 import Web3
+
+from chain.contract.artifact import artifact
+from chain.keyring import ADMIN, ALLOCATOR, CLERK, DESK, REGISTRAR, Keyring
+from chain.logs import season_logs
+from chain.node.port import Node, Receipt
+from chain.records import pack
+from chain.replay import replay
+from fairalloc.errors import ChainUnavailableError, StateConflictError, VerificationFailedError
+from fairalloc.ledger import (
+    ChainIdentity,
+    Commit,
+    History,
+    LedgerCall,
+    MinedCall,
+    OpenSeason,
+    Record,
+    SeasonHead,
+    SeasonNo,
+    SignedCall,
+    Submit,
+)
+from fairalloc.status import TRANSITIONS, Role, legality_mask
+
+GAS_CAP = 16_777_216
+"""The most gas that one transaction may use (EIP-7825)."""
+
+_MAY_OPEN, _MAY_COMMIT, _MAY_CLOSE, _MAY_PAUSE = 1, 1 << 16, 1 << 32, 1 << 48
+RIGHTS: Mapping[str, int] = {
+    ADMIN: _MAY_CLOSE | _MAY_PAUSE,
+    REGISTRAR: legality_mask(Role.REGISTRAR) | _MAY_OPEN,
+    CLERK: legality_mask(Role.CLERK),
+    ALLOCATOR: legality_mask(Role.ALLOCATOR) | _MAY_COMMIT,
+    DESK: legality_mask(Role.DESK),
+}
+"""What each role's key may do: the contract's mask."""
+
+_KEY_OF_ROLE = ((Role.CLERK, CLERK), (Role.ALLOCATOR, ALLOCATOR), (Role.DESK, DESK))
+
+
+def contract_address(keyring: Keyring) -> str:
+    """Where the contract of these keys lives: the address that the admin key's first transaction creates."""
+    sender = bytes.fromhex(keyring.address(ADMIN)[2:])
+    return str(to_checksum_address(keccak(rlp_encode([sender, 0]))[12:]))
+
+
+def deploy(node: Node, keyring: Keyring) -> str:
+    """Deploy the contract and grant the roles' rights; what is there already is left as it is.
+
+    Raises:
+        ChainUnavailableError: when the node refuses.
+        VerificationFailedError: when other code is at the contract's address.
+    """
+    address = contract_address(keyring)
+    if not bytes(node.w3.eth.get_code(to_checksum_address(address))):
+        raw, _ = keyring.sign(ADMIN, _transaction(node.w3, keyring.address(ADMIN), None, artifact().bytecode, 0))
+        _succeeded(node.submit([raw]), "deploying the contract")
+    _check_code(node.w3, address)
+    contract = node.w3.eth.contract(address=to_checksum_address(address), abi=artifact().abi)
+    missing = {
+        name: mask
+        for name, mask in RIGHTS.items()
+        if contract.functions.rights(to_checksum_address(keyring.address(name))).call() != mask
+    }
+    nonce = node.w3.eth.get_transaction_count(to_checksum_address(keyring.address(ADMIN)))
+    grants = []
+    for offset, (name, mask) in enumerate(missing.items()):
+        data = bytes.fromhex(contract.encode_abi("grant", args=[keyring.address(name), mask])[2:])
+        raw, _ = keyring.sign(ADMIN, _transaction(node.w3, keyring.address(ADMIN), address, data, nonce + offset))
+        grants.append(raw)
+    _succeeded(node.submit(grants), "granting rights")
+    return address
+
+
+class LedgerClient:
+    """One contract on one node. Without a keyring it only reads."""
+
+    def __init__(self, node: Node, address: str, keyring: Keyring | None = None) -> None:
+        self._node = node
+        self._address = to_checksum_address(address)
+        self._keyring = keyring
+        self._contract = node.w3.eth.contract(address=self._address, abi=artifact().abi)
+
+    def identity(self) -> ChainIdentity:
+        """See :class:`fairalloc.ports.Ledger`."""
+        eth = self._node.w3.eth
+        return ChainIdentity(
+            chain_id=eth.chain_id,
+            genesis_hash="0x" + bytes(eth.get_block(0)["hash"]).hex(),
+            contract=self._address,
+            code_hash="0x" + keccak(bytes(eth.get_code(self._address))).hex(),
+            node=self._node.kind,
+        )
+
+    def season_head(self, season_no: SeasonNo) -> SeasonHead | None:
+        """See :class:`fairalloc.ports.Ledger`."""
+        next_seq, head, applications, *_ = self._contract.functions.season_state(season_no).call()
+        return SeasonHead(next_seq, bytes(head), applications) if next_seq else None
+
+    def sign(self, calls: Sequence[LedgerCall]) -> Sequence[SignedCall]:
+        """See :class:`fairalloc.ports.Ledger`."""
+        if self._keyring is None:
+            raise StateConflictError("keys.none", "this command has no keys to sign with", "run it where the keys are")
+        nonces: dict[str, int] = {}
+        signed = []
+        for call in calls:
+            name = _key_for(call)
+            sender = self._keyring.address(name)
+            if name not in nonces:
+                nonces[name] = self._node.w3.eth.get_transaction_count(to_checksum_address(sender))
+            transaction = _transaction(self._node.w3, sender, self._address, self._data(call), nonces[name])
+            nonces[name] += 1
+            raw, tx_hash = self._keyring.sign(name, transaction)
+            signed.append(SignedCall(call.season_no, call.seq, raw, tx_hash))
+        return signed
+
+    def send(self, signed: Sequence[SignedCall]) -> Sequence[MinedCall]:
+        """See :class:`fairalloc.ports.Ledger`."""
+        receipts = self._node.submit([call.raw for call in signed])
+        for call, receipt in zip(signed, receipts, strict=True):
+            if not receipt.succeeded:
+                raise ChainUnavailableError(
+                    "chain.reverted",
+                    f"the contract refused call {call.seq} of season {call.season_no}: {self._reason(call)}",
+                    "see `fairalloc audit`: database and chain disagree",
+                )
+        return [
+            MinedCall(call.season_no, call.seq, r.tx_hash, r.block_number, r.block_hash, r.gas_used)
+            for call, r in zip(signed, receipts, strict=True)
+        ]
+
+    def history(self, season_no: SeasonNo) -> History:
+        """See :class:`fairalloc.ports.Ledger`."""
+        logs, timestamps = season_logs(self._node.w3, self._address, season_no)
+        return replay(season_no, self._node.w3.eth.chain_id, self._address, logs, timestamps)
+
+    def _data(self, call: LedgerCall) -> bytes:
+        match call:
+            case OpenSeason():
+                arguments = ("open_season", [call.season_no, call.rules_hash, call.site_count])
+            case Submit():
+                arguments = ("submit", [call.season_no, call.seq, list(call.commitments)])
+            case Commit():
+                arguments = ("commit", [call.season_no, call.seq, int(call.topic), call.digest])
+            case Record():
+                arguments = ("record", [call.season_no, call.seq, pack(call.transitions)])
+        return bytes.fromhex(self._contract.encode_abi(arguments[0], args=arguments[1])[2:])
+
+    def _reason(self, call: SignedCall) -> str:
+        """Why the contract refused, as far as the node can still tell."""
+        try:
+            transaction = self._node.w3.eth.get_transaction(call.tx_hash)  # type: ignore[arg-type]
+            self._node.w3.eth.call(
+                {"from": transaction["from"], "to": self._address, "data": transaction["input"]}
+            )
+        except Exception as error:  # noqa: BLE001  whatever the node says is the answer
+            return str(error)
+        return "out of gas, or the state has changed since"
+
+
+def _key_for(call: LedgerCall) -> str:
+    """The key that has the right to a call."""
+    match call:
+        case OpenSeason() | Submit():
+            return REGISTRAR
+        case Commit():
+            return ALLOCATOR
+        case Record(transitions=transitions):
+            statuses = {transition.status for transition in transitions}
+            for role, name in _KEY_OF_ROLE:
+                if all(any(after == s and roles & role for (_, after), roles in TRANSITIONS.items()) for s in statuses):
+                    return name
+            raise StateConflictError(
+                "chain.mixed-roles", "a batch mixes transitions of different roles", "report this season"
+            )
+
+
+def _transaction(w3: Web3, sender: str, to: str | None, data: bytes, nonce: int) -> dict[str, Any]:
+    """An unsigned transaction with the fees that the chain asks for."""
+    block = w3.eth.get_block("latest")
+    transaction: dict[str, Any] = {
+        "chainId": w3.eth.chain_id,
+        "from": sender,
+        "nonce": nonce,
+        "gas": min(GAS_CAP, block["gasLimit"]),
+        "value": 0,
+        "data": data,
+    }
+    if to is not None:
+        transaction["to"] = to_checksum_address(to)
+    base_fee = block.get("baseFeePerGas", 0)
+    if base_fee:
+        tip = w3.eth.max_priority_fee
+        transaction |= {"type": 2, "maxPriorityFeePerGas": tip, "maxFeePerGas": 2 * base_fee + tip}
+    else:
+        transaction["gasPrice"] = 0
+    return transaction
+
+
+def _check_code(w3: Web3, address: str) -> None:
+    found = keccak(bytes(w3.eth.get_code(to_checksum_address(address))))
+    if found != artifact().code_hash:
+        raise VerificationFailedError(
+            "chain.code",
+            [f"the code at {address} is not this program's contract"],
+            "use the keys and the program version that it was deployed with",
+        )
+
+
+def _succeeded(receipts: Sequence[Receipt], what: str) -> None:
+    if not all(receipt.succeeded for receipt in receipts):
+        raise ChainUnavailableError("chain.reverted", f"{what} failed on chain", "see the node's own log")

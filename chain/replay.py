@@ -1,0 +1,230 @@
+"""Replay: a season's history from a contract's logs, believing nothing that can be computed.
+
+Every head is recomputed from the payloads, every transition asked of the status machine's table, every site watched
+over time. What is wrong becomes a finding in words; a bad history never raises.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from eth_hash.auto import keccak
+
+from chain import heads
+from chain.records import unpack
+from fairalloc.ledger import TRANSITION_DTYPE, History, RecordedCommit, SeasonNo, Topic
+from fairalloc.status import HOLDS_SITE, NO_STATUS, TRANSITIONS, Status
+
+_SIGNATURES = {
+    "SeasonOpened": "SeasonOpened(uint32,address,bytes32,uint256,bytes32)",
+    "Submitted": "Submitted(uint32,uint256,address,uint256,bytes32,bytes32[])",
+    "Committed": "Committed(uint32,uint256,address,uint256,bytes32,bytes32)",
+    "Recorded": "Recorded(uint32,uint256,address,bytes32,uint256[])",
+    "SeasonClosed": "SeasonClosed(uint32,uint256,address,bytes32)",
+}
+_EVENT_OF = {keccak(signature.encode()): name for name, signature in _SIGNATURES.items()}
+_LEGAL = frozenset((before, int(after)) for before, after in TRANSITIONS)
+_HOLDS = frozenset(map(int, HOLDS_SITE))
+_DECISIONS = frozenset({int(Status.ALLOCATED), int(Status.WAITLISTED)})
+
+
+def season_topic(season_no: int) -> str:
+    """The topic that marks a season's logs."""
+    return "0x" + season_no.to_bytes(32, "big").hex()
+
+
+@dataclass(slots=True)
+class _Replay:
+    """The state of a replay between two logs."""
+
+    season_no: SeasonNo
+    chain_id: int
+    contract: str
+    head: bytes = b""
+    next_seq: int = 0
+    rules_hash: bytes = b""
+    site_count: int = 0
+    first_block: int = 0
+    last_block: int = 0
+    commitments: list[bytes] = field(default_factory=list)
+    commits: list[RecordedCommit] = field(default_factory=list)
+    rows: list[tuple[int, ...]] = field(default_factory=list)
+    # By application number; entry 0 is unused.
+    status: list[int] = field(default_factory=lambda: [NO_STATUS])
+    site_no: list[int] = field(default_factory=lambda: [0])
+    width: list[int] = field(default_factory=lambda: [0])
+    reason: list[int] = field(default_factory=lambda: [0])
+    holder: dict[int, int] = field(default_factory=dict)
+    findings: list[str] = field(default_factory=list)
+
+    def take(self, log: Mapping[str, Any], timestamp: int) -> None:
+        """Apply one log."""
+        event = _EVENT_OF.get(bytes.fromhex(log["topics"][0][2:]))
+        block = int(log["blockNumber"], 16)
+        data = bytes.fromhex(log["data"][2:])
+        self.first_block = self.first_block or block
+        self.last_block = block
+        match event:
+            case "SeasonOpened":
+                self._opened(data)
+            case "Submitted":
+                self._submitted(data, block, timestamp)
+            case "Committed":
+                self._committed(data, block, timestamp)
+            case "Recorded":
+                self._recorded(data, block, timestamp)
+            case "SeasonClosed":
+                seq, actor, head = _int(data, 0), _address(data, 1), _word(data, 2)
+                self._sequence(seq, heads.close_payload(seq, actor), head)
+            case _:
+                self.findings.append(f"block {block}: an event that the contract does not have")
+
+    def _opened(self, data: bytes) -> None:
+        if self.next_seq:
+            self.findings.append("the season is opened twice")
+            return
+        self.rules_hash, self.site_count = _word(data, 1), _int(data, 2)
+        self.head = heads.opening_head(
+            self.chain_id, self.contract, self.season_no, self.rules_hash, self.site_count
+        )
+        if self.head != _word(data, 3):
+            self.findings.append("call 0: the head stated is not that of this chain, contract, season and rules")
+        self.next_seq = 1
+
+    def _sequence(self, seq: int, payload: bytes, stated: bytes) -> None:
+        """Check a call's place in the sequence and move the head."""
+        if not self.next_seq:
+            self.findings.append(f"call {seq}: the season was never opened")
+        elif seq != self.next_seq:
+            self.findings.append(f"call {seq} follows call {self.next_seq - 1}: calls are missing or out of order")
+        self.next_seq = seq + 1
+        self.head = heads.next_head(self.head, payload)
+        if self.head != stated:
+            self.findings.append(f"call {seq}: the head recomputed from the payloads is not the one stated")
+            self.head = stated  # go on from what is stated, so that one break is one finding
+
+    def _submitted(self, data: bytes, block: int, timestamp: int) -> None:
+        seq, actor, first, head = _int(data, 0), _address(data, 1), _int(data, 2), _word(data, 3)
+        items = _array(data, 4)
+        self._sequence(seq, heads.submit_payload(seq, actor, first - 1, items), head)
+        if first != len(self.status):
+            self.findings.append(f"call {seq}: applications start at {first}, not at {len(self.status)}")
+        commitments = [items[start : start + 32] for start in range(0, len(items), 32)]
+        for number in range(len(self.status), len(self.status) + len(commitments)):
+            self.rows.append((seq, block, timestamp, number, NO_STATUS, int(Status.SUBMITTED), 1, 0, 0))
+        count = len(commitments)
+        self.commitments += commitments
+        self.status += [int(Status.SUBMITTED)] * count
+        self.reason += [1] * count
+        self.site_no += [0] * count
+        self.width += [0] * count
+
+    def _committed(self, data: bytes, block: int, timestamp: int) -> None:
+        seq, actor, topic = _int(data, 0), _address(data, 1), _int(data, 2)
+        digest, head = _word(data, 3), _word(data, 4)
+        self._sequence(seq, heads.commit_payload(seq, actor, topic, digest), head)
+        self.commits.append(RecordedCommit(seq, block, timestamp, topic, digest))
+
+    def _recorded(self, data: bytes, block: int, timestamp: int) -> None:
+        seq, actor, head = _int(data, 0), _address(data, 1), _word(data, 2)
+        words = _array(data, 3)
+        self._sequence(seq, heads.record_payload(seq, actor, words), head)
+        records = unpack(words)
+        if not records.padding_is_clean:
+            self.findings.append(f"call {seq}: records stand after padding")
+        inputs_fixed = any(commit.topic == Topic.INPUTS for commit in self.commits)
+        columns = (records.application_no, records.status, records.width, records.site_no, records.reason)
+        for number, after, width, site_no, reason in zip(*(column.tolist() for column in columns), strict=True):
+            if not 0 < number < len(self.status):
+                self.findings.append(f"call {seq}: application {number} was never submitted")
+                continue
+            before = self.status[number]
+            if (before, after) not in _LEGAL:
+                self.findings.append(f"call {seq}: application {number} goes from status {before} to {after}")
+            if after in _DECISIONS and not inputs_fixed:
+                self.findings.append(f"call {seq}: application {number} is decided on before the inputs are fixed")
+            self._hold(seq, number, before, after, width, site_no)
+            self.status[number] = after
+            self.reason[number] = reason
+            self.rows.append((seq, block, timestamp, number, before, after, reason, site_no, width))
+
+    def _hold(self, seq: int, number: int, before: int, after: int, width: int, site_no: int) -> None:
+        """Give or free sites as a transition does, and watch that no site has two holders."""
+        if before in _HOLDS and after not in _HOLDS:
+            for site in range(self.site_no[number], self.site_no[number] + self.width[number]):
+                if self.holder.get(site) == number:
+                    del self.holder[site]
+            self.site_no[number] = self.width[number] = 0
+        elif before not in _HOLDS and after in _HOLDS:
+            if not (0 < width and 0 < site_no and site_no + width - 1 <= self.site_count):
+                self.findings.append(f"call {seq}: application {number} gets sites that do not exist")
+            for site in range(site_no, site_no + width):
+                if site in self.holder:
+                    self.findings.append(
+                        f"call {seq}: site {site} goes to application {number} while {self.holder[site]} holds it"
+                    )
+                self.holder[site] = number
+            self.site_no[number], self.width[number] = site_no, width
+        elif width or site_no:
+            self.findings.append(f"call {seq}: application {number} names a site where none is given")
+
+
+def replay(
+    season_no: SeasonNo,
+    chain_id: int,
+    contract: str,
+    logs: Iterable[Mapping[str, Any]],
+    timestamps: Mapping[int, int],
+) -> History:
+    """The history in the logs of a season, given as JSON-RPC objects in order; timestamps by block number."""
+    state = _Replay(season_no, chain_id, contract)
+    for log in logs:
+        try:
+            state.take(log, timestamps.get(int(log["blockNumber"], 16), 0))
+        except (ValueError, IndexError, KeyError) as error:
+            state.findings.append(f"a log cannot be read: {error}")
+    return History(
+        season_no=season_no,
+        rules_hash=state.rules_hash,
+        site_count=state.site_count,
+        head=state.head,
+        next_seq=state.next_seq,
+        first_block=state.first_block,
+        last_block=state.last_block,
+        commitments=tuple(state.commitments),
+        commits=tuple(state.commits),
+        transitions=np.array(state.rows, dtype=TRANSITION_DTYPE),
+        status=np.array(state.status, dtype=np.int64),
+        site_no=np.array(state.site_no, dtype=np.int64),
+        width=np.array(state.width, dtype=np.int64),
+        reason=np.array(state.reason, dtype=np.int64),
+        findings=tuple(state.findings),
+    )
+
+
+def _word(data: bytes, index: int) -> bytes:
+    word = data[32 * index : 32 * index + 32]
+    if len(word) != 32:
+        raise ValueError("its data is too short")
+    return word
+
+
+def _int(data: bytes, index: int) -> int:
+    return int.from_bytes(_word(data, index), "big")
+
+
+def _address(data: bytes, index: int) -> str:
+    return "0x" + _word(data, index)[12:].hex()
+
+
+def _array(data: bytes, index: int) -> bytes:
+    """The items of a dynamic array whose offset stands at that word."""
+    start = _int(data, index)
+    length = int.from_bytes(data[start : start + 32], "big")
+    items = data[start + 32 : start + 32 + 32 * length]
+    if len(items) != 32 * length:
+        raise ValueError("its array is too short")
+    return items
