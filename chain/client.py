@@ -5,15 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from eth_utils.address import to_checksum_address
 from eth_hash.auto import keccak
-from rlp import encode as rlp_encode
+from eth_utils.address import to_checksum_address
 from web3 import Web3
+from web3.types import TxReceipt
+from web3.utils import get_create_address
 
 from chain.contract.artifact import artifact
 from chain.keyring import ADMIN, ALLOCATOR, CLERK, DESK, REGISTRAR, Keyring
 from chain.logs import season_logs
-from chain.node.port import Node, Receipt
+from chain.node_port import Node
 from chain.records import pack
 from chain.replay import replay
 from fairalloc.errors import ChainUnavailableError, StateConflictError, VerificationFailedError
@@ -50,8 +51,7 @@ _KEY_OF_ROLE = ((Role.CLERK, CLERK), (Role.ALLOCATOR, ALLOCATOR), (Role.DESK, DE
 
 def contract_address(keyring: Keyring) -> str:
     """Where the contract of these keys lives: the address that the admin key's first transaction creates."""
-    sender = bytes.fromhex(keyring.address(ADMIN)[2:])
-    return str(to_checksum_address(keccak(rlp_encode([sender, 0]))[12:]))
+    return str(get_create_address(to_checksum_address(keyring.address(ADMIN)), 0))
 
 
 def deploy(node: Node, keyring: Keyring) -> str:
@@ -128,15 +128,22 @@ class LedgerClient:
         """See :class:`fairalloc.ports.Ledger`."""
         receipts = self._node.submit([call.raw for call in signed])
         for call, receipt in zip(signed, receipts, strict=True):
-            if not receipt.succeeded:
+            if receipt["status"] != 1:
                 raise ChainUnavailableError(
                     "chain.reverted",
                     f"the contract refused call {call.seq} of season {call.season_no}: {self._reason(call)}",
                     "see `fairalloc audit`: database and chain disagree",
                 )
         return [
-            MinedCall(call.season_no, call.seq, r.tx_hash, r.block_number, r.block_hash, r.gas_used)
-            for call, r in zip(signed, receipts, strict=True)
+            MinedCall(
+                call.season_no,
+                call.seq,
+                call.tx_hash,
+                receipt["blockNumber"],
+                bytes(receipt["blockHash"]),
+                receipt["gasUsed"],
+            )
+            for call, receipt in zip(signed, receipts, strict=True)
         ]
 
     def history(self, season_no: SeasonNo) -> History:
@@ -160,9 +167,7 @@ class LedgerClient:
         """Why the contract refused, as far as the node can still tell."""
         try:
             transaction = self._node.w3.eth.get_transaction(call.tx_hash)  # type: ignore[arg-type]
-            self._node.w3.eth.call(
-                {"from": transaction["from"], "to": self._address, "data": transaction["input"]}
-            )
+            self._node.w3.eth.call({"from": transaction["from"], "to": self._address, "data": transaction["input"]})
         except Exception as error:  # noqa: BLE001  whatever the node says is the answer
             return str(error)
         return "out of gas, or the state has changed since"
@@ -217,6 +222,6 @@ def _check_code(w3: Web3, address: str) -> None:
         )
 
 
-def _succeeded(receipts: Sequence[Receipt], what: str) -> None:
-    if not all(receipt.succeeded for receipt in receipts):
+def _succeeded(receipts: Sequence[TxReceipt], what: str) -> None:
+    if not all(receipt["status"] == 1 for receipt in receipts):
         raise ChainUnavailableError("chain.reverted", f"{what} failed on chain", "see the node's own log")

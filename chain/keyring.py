@@ -61,13 +61,14 @@ def _load_or_make(path: Path, password: str) -> LocalAccount:
         keystore = Account.encrypt(account.key, password, kdf="pbkdf2", iterations=_ITERATIONS)
         _write_private(path, json.dumps(keystore).encode())
     try:
-        return Account.from_key(Account.decrypt(json.loads(path.read_bytes()), password))
+        stored: LocalAccount = Account.from_key(Account.decrypt(json.loads(path.read_bytes()), password))
     except (ValueError, KeyError, TypeError, OSError):
         raise ChainUnavailableError(
             "keys.unreadable",
             f"the key in {path} cannot be read with this password",
             "set FAIRALLOC_KEY_PASSWORD to the password that it was made with",
         ) from None
+    return stored
 
 
 def _write_private(path: Path, content: bytes) -> None:

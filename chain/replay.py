@@ -16,6 +16,7 @@ from eth_hash.auto import keccak
 from chain import heads
 from chain.records import unpack
 from fairalloc.ledger import TRANSITION_DTYPE, History, RecordedCommit, SeasonNo, Topic
+from fairalloc.reasons import Reason
 from fairalloc.status import HOLDS_SITE, NO_STATUS, TRANSITIONS, Status
 
 _SIGNATURES = {
@@ -87,9 +88,7 @@ class _Replay:
             self.findings.append("the season is opened twice")
             return
         self.rules_hash, self.site_count = _word(data, 1), _int(data, 2)
-        self.head = heads.opening_head(
-            self.chain_id, self.contract, self.season_no, self.rules_hash, self.site_count
-        )
+        self.head = heads.opening_head(self.chain_id, self.contract, self.season_no, self.rules_hash, self.site_count)
         if self.head != _word(data, 3):
             self.findings.append("call 0: the head stated is not that of this chain, contract, season and rules")
         self.next_seq = 1
@@ -114,11 +113,11 @@ class _Replay:
             self.findings.append(f"call {seq}: applications start at {first}, not at {len(self.status)}")
         commitments = [items[start : start + 32] for start in range(0, len(items), 32)]
         for number in range(len(self.status), len(self.status) + len(commitments)):
-            self.rows.append((seq, block, timestamp, number, NO_STATUS, int(Status.SUBMITTED), 1, 0, 0))
+            self.rows.append((seq, block, timestamp, number, NO_STATUS, int(Status.SUBMITTED), int(Reason.RECEIVED), 0, 0))
         count = len(commitments)
         self.commitments += commitments
         self.status += [int(Status.SUBMITTED)] * count
-        self.reason += [1] * count
+        self.reason += [int(Reason.RECEIVED)] * count
         self.site_no += [0] * count
         self.width += [0] * count
 
@@ -159,7 +158,7 @@ class _Replay:
                     del self.holder[site]
             self.site_no[number] = self.width[number] = 0
         elif before not in _HOLDS and after in _HOLDS:
-            if not (0 < width and 0 < site_no and site_no + width - 1 <= self.site_count):
+            if not (width > 0 and site_no > 0 and site_no + width - 1 <= self.site_count):
                 self.findings.append(f"call {seq}: application {number} gets sites that do not exist")
             for site in range(site_no, site_no + width):
                 if site in self.holder:

@@ -68,12 +68,14 @@ def audit_bundle(files: Mapping[str, bytes], check: CheckFiles) -> Audit:
     return audit
 
 
-def audit_chain(audit: Audit, files: Mapping[str, bytes], identity: ChainIdentity, history: History) -> None:
-    """Hold a bundle against the chain's history."""
+def audit_chain(
+    audit: Audit, files: Mapping[str, bytes], identity: ChainIdentity, history: History, code_hash: str
+) -> None:
+    """Hold a bundle against the chain's history; ``code_hash`` is that of the contract whose rules are known."""
     try:
         told, manifest = json.loads(files["chain.json"]), json.loads(files[MANIFEST])
         statements = manifest["statements"]
-        audit.add("chain identity", 5, _identity(told, identity, history))
+        audit.add("chain identity", 6, _identity(told, identity, history, code_hash))
         audit.add("history intact", len(history.transitions), history.findings)
         audit.add("commitments before decisions", len(history.commits), _commits(statements, files, history))
         audit.add("statuses on chain", len(history.status) - 1, _statuses(files, history))
@@ -136,7 +138,9 @@ def _statements(book: Published, files: Mapping[str, bytes]) -> Iterator[str]:
                 yield f"{MANIFEST}: the {name} statement's {key} is not that of the files"
 
 
-def _identity(told: Mapping[str, Any], identity: ChainIdentity, history: History) -> Iterator[str]:
+def _identity(
+    told: Mapping[str, Any], identity: ChainIdentity, history: History, code_hash: str
+) -> Iterator[str]:
     """The chain asked is the one that the bundle names, and the history ends where the bundle says."""
     for name, found in (
         ("chain_id", identity.chain_id),
@@ -147,6 +151,8 @@ def _identity(told: Mapping[str, Any], identity: ChainIdentity, history: History
     ):
         if told.get(name) != found:
             yield f"chain.json: {name} is {told.get(name)!r}, the chain has {found!r}"
+    if identity.code_hash != code_hash:
+        yield f"the contract's code hash is {identity.code_hash}, that of the published source is {code_hash}"
 
 
 def _commits(statements: Mapping[str, Any], files: Mapping[str, bytes], history: History) -> Iterator[str]:

@@ -1,0 +1,31 @@
+"""What the ledger client needs of a node."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from web3 import Web3
+from web3.types import TxReceipt
+
+
+class Node(Protocol):
+    """An EVM node: reads go through ``w3``, writes through :meth:`submit`."""
+
+    @property
+    def kind(self) -> str:
+        """``anvil``, ``py-evm`` or ``rpc``."""
+
+    @property
+    def w3(self) -> Web3:
+        """For reading."""
+
+    def submit(self, raw_transactions: Sequence[bytes]) -> list[TxReceipt]:
+        """Execute raw signed transactions durably and in order; one that is mined already is reported, not repeated.
+
+        Raises:
+            ChainUnavailableError: when the node refuses or does not answer.
+        """
+
+    def close(self) -> None:
+        """Stop what was started; what was submitted stays."""
