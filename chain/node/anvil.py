@@ -103,7 +103,9 @@ class AnvilEngine:
     def _request(self, method: str, *params: Any) -> Any:
         answer = self._ask(method, *params)
         if "error" in answer:
-            raise ChainUnavailableError("chain.anvil-failed", f"anvil refused {method}: {answer['error']}", "open it again")
+            raise ChainUnavailableError(
+                "chain.anvil-failed", f"anvil refused {method}: {answer['error']}", "open it again"
+            )
         return answer["result"]
 
     def _ask(self, method: str, *params: Any) -> Any:

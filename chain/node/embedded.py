@@ -151,30 +151,35 @@ class EmbeddedNode:
         executed = self._engine.height()
         for block in self._journal.blocks():
             self._check(block)
-            known = block.number <= executed
-            if known and not self._engine.holds(block):
+            if block.number > executed:
+                executed_hash = self._execute_again(block)
+            elif self._engine.holds(block):
+                executed_hash = self._engine.block_hash(block.number)
+            else:
                 raise _broken(block.number, "the engine has executed other transactions for it")
-            try:
-                found = self._engine.block_hash(block.number) if known else self._engine.execute(block)
-            except TransactionRefusedError as error:
-                if block.block_hash is not None:
-                    raise _broken(block.number, str(error)) from error
-                # It was journalled, then the process ended before the refusal could be answered: answer it now.
-                _log.warning("block %d of the journal was refused by the node and is withdrawn", block.number)
-                self._journal.withdraw(block.number)
+            if executed_hash is None:
                 break
-            except SpoiledBlockError as error:
-                if block.block_hash is not None:
-                    raise _broken(block.number, str(error)) from error
-                self._journal.withdraw(block.number)
-                raise _open_again(str(error)) from error
             if block.block_hash is None:
-                self._journal.seal(block.number, found)
-            elif block.block_hash != found:
-                raise _differs(self.header, block.number, block.block_hash, found)
-            self._advance(block, found)
+                self._journal.seal(block.number, executed_hash)
+            elif block.block_hash != executed_hash:
+                raise _differs(self.header, block.number, block.block_hash, executed_hash)
+            self._advance(block, executed_hash)
         if self._engine.height() != self._number:
             raise _broken(self._number + 1, "the engine has executed blocks that the journal does not hold")
+
+    def _execute_again(self, block: JournalBlock) -> bytes | None:
+        """Execute a journalled block; None when it never counted and is withdrawn."""
+        try:
+            return self._engine.execute(block)
+        except (TransactionRefusedError, SpoiledBlockError) as error:
+            if block.block_hash is not None:
+                raise _broken(block.number, str(error)) from error
+            # It was journalled, then the process ended before it could answer: nobody was told that it was mined.
+            self._journal.withdraw(block.number)
+            _log.warning("block %d of the journal was refused by the node and is withdrawn", block.number)
+            if isinstance(error, SpoiledBlockError):
+                raise _open_again(str(error)) from error
+            return None
 
     def _check(self, block: JournalBlock) -> None:
         if block.number != self._number + 1:
@@ -200,7 +205,7 @@ class EmbeddedNode:
 def pack_blocks(transactions: Sequence[RawTransaction], block_gas_limit: int) -> Iterator[list[RawTransaction]]:
     """Cut transactions into blocks, in order.
 
-    A block's transactions ask for at most half the block's gas: above that, EIP-1559 would raise the base fee from zero.
+    A block's transactions ask for at most half the block's gas: beyond, EIP-1559 would raise the base fee from zero.
     """
     chunk: list[RawTransaction] = []
     gas = 0

@@ -12,7 +12,7 @@ from eth.db.atomic import AtomicDBWriteBatch
 from eth.db.backends.base import BaseAtomicDB
 
 
-class EvmDatabase(BaseAtomicDB):  # type: ignore[misc]  # py-evm's bases are untyped
+class EvmDatabase(BaseAtomicDB):
     """Writes stay in memory until :meth:`commit`; a process that dies before leaves the state of the block before.
 
     A fault in here costs time, never data: the journal can rebuild the file.

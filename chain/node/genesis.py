@@ -29,8 +29,8 @@ class Genesis:
     def to_anvil(self) -> dict[str, Any]:
         """The ``genesis.json`` that ``anvil --init`` reads.
 
-        anvil takes gas limit, time and base fee from its options; it leaves the balances out of block 0's state root, they
-        show in that of block 1.
+        anvil takes gas limit, time and base fee from its options; it leaves the balances out of block 0's state root,
+        they show in that of block 1.
         """
         zero = "0x" + "0" * 64
         return {
@@ -47,9 +47,7 @@ class Genesis:
         }
 
 
-def make_genesis(
-    funded: Sequence[str], *, chain_id: int = CHAIN_ID, block_gas_limit: int = BLOCK_GAS_LIMIT
-) -> Genesis:
+def make_genesis(funded: Sequence[str], *, chain_id: int = CHAIN_ID, block_gas_limit: int = BLOCK_GAS_LIMIT) -> Genesis:
     """Put the parameters in their canonical form.
 
     Raises:

@@ -1,7 +1,7 @@
 """Keeps a child process no longer than its parent: ``python guard.py PARENT_PID COMMAND ...``.
 
-Runs on its own, from the standard library alone. It ends the command when its standard input closes or its parent has another
-id, so even a parent that was killed leaves nothing behind; where Linux offers it, the command also dies with this guard.
+Runs on its own, from the standard library alone. It ends the command when its standard input closes or its parent has
+another id, so even a parent that was killed leaves nothing behind; on Linux the command also dies with this guard.
 """
 
 from __future__ import annotations

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import rlp
+import rlp  # type: ignore[import-untyped]  # it carries no types
 from eth_utils.crypto import keccak
 
-from fairalloc.errors import StateConflictError
+from fairalloc.errors import ChainUnavailableError
 
 TRANSACTION_GAS_CAP = 1 << 24
 """The most gas one transaction may ask for (EIP-7825)."""
@@ -16,7 +16,7 @@ _CHAIN_ID_FIRST = {1: 3, 2: 4, 4: 4}
 """For typed transactions that lead with their chain id: where the gas limit stands (EIP-2930, 1559, 7702)."""
 
 
-class TransactionRefusedError(StateConflictError):
+class TransactionRefusedError(ChainUnavailableError):
     """A transaction the node does not take; nothing of its block was executed or kept."""
 
 
