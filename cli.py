@@ -1,1 +1,442 @@
-def main() -> None: ...
+"""The command line: the only place that wires core, solver, chain and data together."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from data.importers import read_season
+from data.season_files import write_season
+from data.store import SqlStore, open_store
+from data.synthetic import synthesize
+from fairalloc.report.page import render_report
+
+from chain.client import LedgerClient, deploy
+from chain.contract.artifact import artifact
+from chain.keyring import Keyring, default_password
+from chain.node.export import export_journal, replica_from_export
+from chain.node.manager import open_node
+from chain.node_port import Node
+from chain.rpc_node import RpcNode
+from fairalloc.audit import audit_bundle, audit_chain, audit_database
+from fairalloc.bundle.folder import read_bundle, write_bundle
+from fairalloc.console import (
+    ConsoleProgress,
+    err,
+    out,
+    refuse,
+    show_audit,
+    show_error,
+    show_facts,
+    show_json,
+    show_view,
+    view_json,
+)
+from fairalloc.errors import FairallocError, UsageError, VerificationFailedError
+from fairalloc.ledger import SeasonNo
+from fairalloc.model import SeasonInput
+from fairalloc.numbering import application_label
+from fairalloc.ports import SeasonRecord
+from fairalloc.rules import Rules, parse_rules, read_rules
+from fairalloc.services import lookup, pipeline
+from fairalloc.services.bundling import bundle_files
+from fairalloc.services.context import SeasonContext, find_application, find_season
+from fairalloc.services.intake import import_season
+from fairalloc.services.pipeline import Stopwatch, Tools
+from fairalloc.services.publishing import publish as publish_outbox
+from fairalloc.summary import summarize
+from solver.optimal import solve
+from solver.verify import check_files
+
+PROGRAM = f"fairalloc {version('fairalloc')}"
+
+app = typer.Typer(
+    help="Gives out a city's weekend-fair stall sites by published rules, with a proof that anyone can check.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+SeasonDir = Annotated[Path | None, typer.Argument(help="Folder with season.toml and the CSV files.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder for the bundle.")]
+BundleDir = Annotated[Path, typer.Argument(help="A bundle: the folder that `run` or `publish` wrote.")]
+ApplicationId = Annotated[str, typer.Argument(help="The id on the receipt (A000001), or the city's own.")]
+SeasonOption = Annotated[str | None, typer.Option("--season", help="Season id; the latest if left out.")]
+Synthetic = Annotated[int | None, typer.Option("--synthetic", min=1, help="Make up a season of N applications.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of a made-up season.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+State = Annotated[Path, typer.Option("--state", envvar="FAIRALLOC_STATE", help="Folder for database, chain and keys.")]
+Db = Annotated[
+    str | None, typer.Option("--db", envvar="FAIRALLOC_DB", help="Database URL instead of SQLite in --state.")
+]
+Rpc = Annotated[str | None, typer.Option("--rpc", envvar="FAIRALLOC_RPC", help="Use the EVM node at this URL.")]
+SkipInvalid = Annotated[Path | None, typer.Option("--skip-invalid", help="Leave out bad rows and list them in a file.")]
+Export = Annotated[Path | None, typer.Option("--export", help="Audit against a chain export, on a node of our own.")]
+DEFAULT_STATE = Path(".fairalloc")
+
+
+@dataclass(frozen=True, slots=True)
+class Workspace:
+    """Where this installation keeps its things."""
+
+    state: Path
+    db: str | None
+    rpc: str | None
+
+    def store(self) -> SqlStore:
+        """The database."""
+        if self.db is None:
+            self.state.mkdir(parents=True, exist_ok=True)
+        return open_store(self.db or f"sqlite:///{self.state / 'fairalloc.db'}")
+
+    def tools(self) -> Tools:
+        """What the services work with."""
+        return Tools(self.store(), solve, check_files, PROGRAM, ConsoleProgress())
+
+    @contextmanager
+    def node(self) -> Iterator[Node]:
+        """The node by URL, or the embedded one."""
+        node: Node = RpcNode(self.rpc) if self.rpc else open_node(self.state / "node", self._keyring().addresses())
+        try:
+            yield node
+        finally:
+            node.close()
+
+    @contextmanager
+    def ledger(self) -> Iterator[LedgerClient]:
+        """The contract on the node of this workspace, deployed if it is not there yet."""
+        keyring = self._keyring()
+        with self.node() as node:
+            yield LedgerClient(node, deploy(node, keyring), keyring)
+
+    def _keyring(self) -> Keyring:
+        keys = self.state / "keys"
+        return Keyring.open(keys, os.environ.get("FAIRALLOC_KEY_PASSWORD") or default_password(keys))
+
+
+@app.command()
+def run(
+    season_dir: SeasonDir = None,
+    out_dir: Out = Path("out/season"),
+    synthetic: Synthetic = None,
+    seed: Seed = 2026,
+    skip_invalid: SkipInvalid = None,
+    state: State = DEFAULT_STATE,
+    db: Db = None,
+    rpc: Rpc = None,
+    as_json: Json = False,
+) -> None:
+    """Run a whole season: import, screen, allocate, record on chain, audit, report.
+
+    An interrupted run is run again with the same words and goes on where it was.
+
+    Example: fairalloc run --synthetic 20000 --out out/season
+    """
+    watch = Stopwatch()
+    workspace = Workspace(state, db, rpc)
+    with watch.lap("import"):
+        rules, rules_text, season = _season_input(season_dir, synthetic, seed, skip_invalid)
+        tools = workspace.tools()
+        record = import_season(tools.store, rules, rules_text, season, os.urandom)
+        context = SeasonContext.of(record, rules, season)
+    with workspace.ledger() as ledger:
+        err.print(f"season {rules.season.id}: {len(season.applications):,} applications, node {ledger.identity().node}")
+        context = pipeline.allocate(tools, context, ledger, watch)
+        files = pipeline.publish_and_bundle(tools, context, ledger, watch)
+        write_bundle(out_dir, files)
+        found = pipeline.audit(tools, context, ledger, files, artifact().code_hash, watch)
+    report = {"seconds": watch.seconds, "audit": {"checked": found.checked, "findings": found.findings}}
+    (out_dir / "run.json").write_text(json.dumps(report, indent=2) + "\n")
+    with watch.lap("report"):
+        (out_dir / "report.html").write_text(render_report(files, report), encoding="utf-8")
+    facts = summarize(files)
+    if as_json:
+        show_json({"season": rules.season.id, "bundle": str(out_dir), **facts, **report, "proven": found.proven})
+    else:
+        show_facts(f"Season {rules.season.id}", facts)
+        show_facts("Seconds", {name: f"{seconds:.2f}" for name, seconds in watch.seconds.items()})
+        show_audit(found)
+        out.print(f"\nbundle {out_dir}, page {out_dir / 'report.html'}", soft_wrap=True)
+        out.print(f"next: fairalloc status {application_label(1)}, fairalloc audit {out_dir}", soft_wrap=True)
+    refuse(found)
+
+
+@app.command()
+def synth(
+    folder: Annotated[Path, typer.Argument(help="Folder to write the season into.")],
+    applications: Annotated[int, typer.Option("--applications", min=1, help="How many applications.")] = 20_000,
+    seed: Seed = 2026,
+) -> None:
+    """Write a made-up season, calibrated to Moscow's, as CSV files.
+
+    Example: fairalloc synth seasons/test --applications 2000 --seed 7
+    """
+    made = synthesize(applications, seed=seed)
+    write_season(folder, made.rules_text, made.season)
+    out.print(
+        f"{folder}: {len(made.season.applications):,} applications, {len(made.season.sites):,} sites;"
+        f" next: fairalloc run {folder}",
+        soft_wrap=True,
+    )
+
+
+@app.command(name="import")
+def import_(
+    season_dir: Annotated[Path, typer.Argument(help="Folder with season.toml and the CSV files.")],
+    skip_invalid: SkipInvalid = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check only, store nothing.")] = False,
+    state: State = DEFAULT_STATE,
+    db: Db = None,
+    as_json: Json = False,
+) -> None:
+    """Check a season's files and register it: all or nothing.
+
+    Example: fairalloc import seasons/2026 --dry-run
+    """
+    rules, rules_text, season = _season_input(season_dir, None, 0, skip_invalid)
+    facts: dict[str, object] = {"fairs": len(season.fairs), "sites": len(season.sites)}
+    facts |= {"applicants": len(season.applicants), "applications": len(season.applications)}
+    if not dry_run:
+        import_season(Workspace(state, db, None).store(), rules, rules_text, season, os.urandom)
+    facts["stored"] = "no" if dry_run else "yes"
+    show_json({"season": rules.season.id, **facts}) if as_json else show_facts(f"Season {rules.season.id}", facts)
+
+
+@app.command()
+def allocate(
+    season_dir: SeasonDir = None,
+    out_dir: Out = Path("out/season"),
+    season: SeasonOption = None,
+    no_chain: Annotated[bool, typer.Option("--no-chain", help="Leave the chain for a later `publish`.")] = False,
+    state: State = DEFAULT_STATE,
+    db: Db = None,
+    rpc: Rpc = None,
+) -> None:
+    """Screen and allocate a season, imported now or before, and write its bundle; `publish` records it on chain.
+
+    Example: fairalloc allocate seasons/2026 --out out/2026 --no-chain
+    """
+    watch, workspace = Stopwatch(), Workspace(state, db, rpc)
+    tools = workspace.tools()
+    if season_dir is not None:
+        rules, rules_text, content = _season_input(season_dir, None, 0, None)
+        record = import_season(tools.store, rules, rules_text, content, os.urandom)
+        context = SeasonContext.of(record, rules, content)
+    else:
+        context = SeasonContext.load(tools.store, find_season(tools.store, season))
+    if no_chain:
+        context = pipeline.allocate(tools, context, None, watch)
+    else:
+        with workspace.ledger() as ledger:
+            context = pipeline.allocate(tools, context, ledger, watch)
+    files = bundle_files(tools.store, context, None)
+    write_bundle(out_dir, files)
+    show_facts(f"Season {context.record.season_id}", summarize(files))
+    out.print(f"\nbundle {out_dir}; next: fairalloc publish --out {out_dir}", soft_wrap=True)
+
+
+@app.command()
+def publish(
+    out_dir: Out = Path("out/season"),
+    season: SeasonOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, send nothing.")] = False,
+    state: State = DEFAULT_STATE,
+    db: Db = None,
+    rpc: Rpc = None,
+) -> None:
+    """Record on chain what is not there yet, each call exactly once, and put the proof of it into the bundle.
+
+    Example: fairalloc publish --out out/2026
+    """
+    workspace = Workspace(state, db, rpc)
+    tools = workspace.tools()
+    record = find_season(tools.store, season)
+    if dry_run:
+        waiting = tools.store.outbox(record.season_no)
+        show_facts(f"Season {record.season_id}", {"calls to send": len(waiting)})
+        return
+    with workspace.ledger() as ledger:
+        sent = publish_outbox(tools.store, ledger, record.season_no, tools.progress)
+        files = bundle_files(tools.store, SeasonContext.load(tools.store, record), ledger)
+    write_bundle(out_dir, files)
+    show_facts(
+        f"Season {record.season_id}", {"calls sent": sent.calls, "transitions": sent.transitions, "gas": sent.gas}
+    )
+
+
+@app.command()
+def status(
+    application: ApplicationId,
+    season: SeasonOption = None,
+    state: State = DEFAULT_STATE,
+    db: Db = None,
+    as_json: Json = False,
+) -> None:
+    """Say where an application stands, and every step it took.
+
+    Example: fairalloc status A000042
+    """
+    store = Workspace(state, db, None).store()
+    context = SeasonContext.load(store, find_season(store, season))
+    view = lookup.look_up(store, context, find_application(context, application))
+    show_json(view_json(view)) if as_json else show_view(view)
+
+
+@app.command()
+def explain(
+    application: ApplicationId,
+    season: SeasonOption = None,
+    state: State = DEFAULT_STATE,
+    db: Db = None,
+    as_json: Json = False,
+) -> None:
+    """Say why an application stands where it stands: choice by choice, where the queue was cut off.
+
+    Example: fairalloc explain A000042
+    """
+    store = Workspace(state, db, None).store()
+    context = SeasonContext.load(store, find_season(store, season))
+    found = lookup.explain(store, context, find_application(context, application))
+    if as_json:
+        choices = [
+            {"rank": r.rank, "choice": str(r.choice), "room": r.room, "cut_off": r.cut_off, "words": words}
+            for r, words in zip(found.reports, found.sentences, strict=True)
+        ]
+        show_json({**view_json(found.view), "choices": choices})
+        return
+    show_view(found.view)
+    for report, words in zip(found.reports, found.sentences, strict=True):
+        out.print(f"choice {report.rank}: {words}", soft_wrap=True, markup=False)
+
+
+@app.command()
+def verify(bundle: BundleDir, as_json: Json = False) -> None:
+    """Check a bundle by itself: files whole, rules kept, nothing better possible. Needs no chain and no database.
+
+    Example: fairalloc verify out/season
+    """
+    found = audit_bundle(read_bundle(bundle), check_files)
+    show_json(asdict(found)) if as_json else show_audit(found)
+    refuse(found)
+
+
+@app.command()
+def audit(
+    bundle: BundleDir,
+    state: State = DEFAULT_STATE,
+    db: Db = None,
+    rpc: Rpc = None,
+    export: Export = None,
+    no_db: Annotated[bool, typer.Option("--no-db", help="Leave the database out.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Replay the chain and hold the bundle, and the database where there is one, against it.
+
+    Example: fairalloc audit out/season --rpc http://127.0.0.1:8545
+    """
+    files = read_bundle(bundle)
+    found = audit_bundle(files, check_files)
+    workspace = Workspace(state, db, rpc)
+    try:
+        told = json.loads(files["chain.json"])
+        contract, season_no = str(told["contract"]), SeasonNo(int(told["season_no"]))
+    except (KeyError, ValueError, TypeError) as error:
+        raise VerificationFailedError(
+            "audit.no-chain", [*found.findings, f"chain.json cannot be read: {error!r}"], "publish the season first"
+        ) from None
+    with _audited_node(workspace, export) as node:
+        ledger = LedgerClient(node, contract)
+        history = ledger.history(season_no)
+        audit_chain(found, files, ledger.identity(), history, artifact().code_hash)
+    record = None if no_db or export is not None else _own_record(workspace, season_no)
+    if record is not None:
+        audit_database(found, workspace.store().standings(season_no), history)
+    show_json(asdict(found)) if as_json else show_audit(found)
+    refuse(found)
+
+
+@app.command()
+def report(bundle: BundleDir, to: Annotated[Path | None, typer.Option("--out", help="File to write.")] = None) -> None:
+    """Write the season's page: one HTML file that works offline.
+
+    Example: fairalloc report out/season --out season.html
+    """
+    files = read_bundle(bundle)
+    beside = bundle / "run.json"
+    page = render_report(files, json.loads(beside.read_text()) if beside.is_file() else None)
+    target = to or bundle / "report.html"
+    target.write_text(page, encoding="utf-8")
+    out.print(str(target), soft_wrap=True)
+
+
+@app.command()
+def export(
+    file: Annotated[Path, typer.Argument(help="File to write.")],
+    state: State = DEFAULT_STATE,
+) -> None:
+    """Write the embedded chain to a text file, for auditors to execute again.
+
+    Example: fairalloc export chain.jsonl
+    """
+    export_journal(state / "node", file)
+    out.print(str(file), soft_wrap=True)
+
+
+def _season_input(
+    folder: Path | None, synthetic: int | None, seed: int, skip_invalid: Path | None
+) -> tuple[Rules, str, SeasonInput]:
+    """A season from a folder, or a made-up one."""
+    if (folder is None) == (synthetic is None):
+        raise UsageError("usage.input", "give either a season folder or --synthetic N", "see `fairalloc run --help`")
+    if folder is None:
+        made = synthesize(synthetic or 1, seed=seed)
+        return parse_rules(made.rules_text), made.rules_text, made.season
+    rules, rules_text = read_rules(folder)
+    return rules, rules_text, read_season(folder, rules, skip_invalid=skip_invalid)
+
+
+@contextmanager
+def _audited_node(workspace: Workspace, export_file: Path | None) -> Iterator[Node]:
+    """The node to audit: one of our own from an export, one by URL, or the workspace's."""
+    if export_file is not None:
+        with tempfile.TemporaryDirectory(prefix="fairalloc-replica-") as scratch:
+            replica = replica_from_export(export_file, Path(scratch))
+            try:
+                yield replica
+            finally:
+                replica.close()
+        return
+    with workspace.node() as node:
+        yield node
+
+
+def _own_record(workspace: Workspace, season_no: SeasonNo) -> SeasonRecord | None:
+    """The season in this installation's database, where it has one."""
+    if workspace.db is None and not (workspace.state / "fairalloc.db").is_file():
+        return None
+    return next((record for record in workspace.store().seasons() if record.season_no == season_no), None)
+
+
+def main() -> None:
+    """The entry point: errors become words and documented exit codes."""
+    try:
+        app()
+    except FairallocError as error:
+        show_error(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        err.print("interrupted; run the same command again to go on")
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

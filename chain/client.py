@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 from eth_hash.auto import keccak
@@ -11,6 +12,7 @@ from web3 import Web3
 from web3.types import TxReceipt
 from web3.utils import get_create_address
 
+from chain.abi import array_after, words
 from chain.contract.artifact import artifact
 from chain.keyring import ADMIN, ALLOCATOR, CLERK, DESK, REGISTRAR, Keyring
 from chain.logs import season_logs
@@ -63,7 +65,7 @@ def deploy(node: Node, keyring: Keyring) -> str:
     """
     address = contract_address(keyring)
     if not bytes(node.w3.eth.get_code(to_checksum_address(address))):
-        raw, _ = keyring.sign(ADMIN, _transaction(node.w3, keyring.address(ADMIN), None, artifact().bytecode, 0))
+        raw, _ = keyring.sign(ADMIN, _transaction(_fees(node.w3), keyring.address(ADMIN), None, artifact().bytecode, 0))
         _succeeded(node.submit([raw]), "deploying the contract")
     _check_code(node.w3, address)
     contract = node.w3.eth.contract(address=to_checksum_address(address), abi=artifact().abi)
@@ -76,7 +78,9 @@ def deploy(node: Node, keyring: Keyring) -> str:
     grants = []
     for offset, (name, mask) in enumerate(missing.items()):
         data = bytes.fromhex(contract.encode_abi("grant", args=[keyring.address(name), mask])[2:])
-        raw, _ = keyring.sign(ADMIN, _transaction(node.w3, keyring.address(ADMIN), address, data, nonce + offset))
+        raw, _ = keyring.sign(
+            ADMIN, _transaction(_fees(node.w3), keyring.address(ADMIN), address, data, nonce + offset)
+        )
         grants.append(raw)
     _succeeded(node.submit(grants), "granting rights")
     return address
@@ -112,13 +116,14 @@ class LedgerClient:
         if self._keyring is None:
             raise StateConflictError("keys.none", "this command has no keys to sign with", "run it where the keys are")
         nonces: dict[str, int] = {}
+        fees = _fees(self._node.w3)
         signed = []
         for call in calls:
             name = _key_for(call)
             sender = self._keyring.address(name)
             if name not in nonces:
                 nonces[name] = self._node.w3.eth.get_transaction_count(to_checksum_address(sender))
-            transaction = _transaction(self._node.w3, sender, self._address, self._data(call), nonces[name])
+            transaction = _transaction(fees, sender, self._address, _calldata(call), nonces[name])
             nonces[name] += 1
             raw, tx_hash = self._keyring.sign(name, transaction)
             signed.append(SignedCall(call.season_no, call.seq, raw, tx_hash))
@@ -151,18 +156,6 @@ class LedgerClient:
         logs, timestamps = season_logs(self._node.w3, self._address, season_no)
         return replay(season_no, self._node.w3.eth.chain_id, self._address, logs, timestamps)
 
-    def _data(self, call: LedgerCall) -> bytes:
-        match call:
-            case OpenSeason():
-                arguments = ("open_season", [call.season_no, call.rules_hash, call.site_count])
-            case Submit():
-                arguments = ("submit", [call.season_no, call.seq, list(call.commitments)])
-            case Commit():
-                arguments = ("commit", [call.season_no, call.seq, int(call.topic), call.digest])
-            case Record():
-                arguments = ("record", [call.season_no, call.seq, pack(call.transitions)])
-        return bytes.fromhex(self._contract.encode_abi(arguments[0], args=arguments[1])[2:])
-
     def _reason(self, call: SignedCall) -> str:
         """Why the contract refused, as far as the node can still tell."""
         try:
@@ -190,26 +183,44 @@ def _key_for(call: LedgerCall) -> str:
             )
 
 
-def _transaction(w3: Web3, sender: str, to: str | None, data: bytes, nonce: int) -> dict[str, Any]:
-    """An unsigned transaction with the fees that the chain asks for."""
+def _calldata(call: LedgerCall) -> bytes:
+    """A call in the contract's ABI, written out by hand: the general encoder takes longer than the node."""
+    match call:
+        case OpenSeason():
+            return _selector("open_season(uint32,bytes32,uint256)") + words(
+                call.season_no, call.rules_hash, call.site_count
+            )
+        case Commit():
+            return _selector("commit(uint32,uint256,uint256,bytes32)") + words(
+                call.season_no, call.seq, int(call.topic), call.digest
+            )
+        case Submit():
+            selector, items = _selector("submit(uint32,uint256,bytes32[])"), b"".join(call.commitments)
+        case Record():
+            selector, items = _selector("record(uint32,uint256,uint256[])"), pack(call.transitions)
+    return selector + array_after((call.season_no, call.seq), items)
+
+
+@cache
+def _selector(signature: str) -> bytes:
+    return keccak(signature.encode())[:4]
+
+
+def _fees(w3: Web3) -> dict[str, Any]:
+    """The parts of a transaction that the chain decides: its id, the gas allowed and what gas costs now."""
     block = w3.eth.get_block("latest")
-    transaction: dict[str, Any] = {
-        "chainId": w3.eth.chain_id,
-        "from": sender,
-        "nonce": nonce,
-        "gas": min(GAS_CAP, block["gasLimit"]),
-        "value": 0,
-        "data": data,
-    }
-    if to is not None:
-        transaction["to"] = to_checksum_address(to)
+    terms: dict[str, Any] = {"chainId": w3.eth.chain_id, "gas": min(GAS_CAP, block["gasLimit"])}
     base_fee = block.get("baseFeePerGas", 0)
-    if base_fee:
-        tip = w3.eth.max_priority_fee
-        transaction |= {"type": 2, "maxPriorityFeePerGas": tip, "maxFeePerGas": 2 * base_fee + tip}
-    else:
-        transaction["gasPrice"] = 0
-    return transaction
+    if not base_fee:
+        return terms | {"gasPrice": 0}
+    tip = w3.eth.max_priority_fee
+    return terms | {"type": 2, "maxPriorityFeePerGas": tip, "maxFeePerGas": 2 * base_fee + tip}
+
+
+def _transaction(fees: Mapping[str, Any], sender: str, to: str | None, data: bytes, nonce: int) -> dict[str, Any]:
+    """An unsigned transaction."""
+    transaction = {**fees, "from": sender, "nonce": nonce, "value": 0, "data": data}
+    return transaction if to is None else transaction | {"to": to_checksum_address(to)}
 
 
 def _check_code(w3: Web3, address: str) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from eth_abi.abi import encode
 from eth_hash.auto import keccak
+
+from chain.abi import array_after, words
 
 KIND_SUBMIT, KIND_COMMIT, KIND_RECORD, KIND_CLOSE = 1, 2, 3, 4
 
 
 def opening_head(chain_id: int, contract: str, season_no: int, rules_hash: bytes, site_count: int) -> bytes:
     """The head of a season that was just opened."""
-    types = ("uint256", "address", "uint32", "bytes32", "uint256")
-    return keccak(encode(types, (chain_id, contract, season_no, rules_hash, site_count)))
+    return keccak(words(chain_id, int(contract, 16), season_no, rules_hash, site_count))
 
 
 def next_head(head: bytes, payload: bytes) -> bytes:
@@ -21,28 +21,19 @@ def next_head(head: bytes, payload: bytes) -> bytes:
 
 def submit_payload(seq: int, actor: str, first: int, commitments: bytes) -> bytes:
     """The payload of a submission; ``first`` counts the applications before it, commitments are 32 bytes each."""
-    return _dynamic((KIND_SUBMIT, seq, int(actor, 16), first), commitments)
+    return array_after((KIND_SUBMIT, seq, int(actor, 16), first), commitments)
 
 
 def commit_payload(seq: int, actor: str, topic: int, digest: bytes) -> bytes:
     """The payload of a commitment to a digest."""
-    return _words(KIND_COMMIT, seq, int(actor, 16), topic) + digest
+    return words(KIND_COMMIT, seq, int(actor, 16), topic) + digest
 
 
 def record_payload(seq: int, actor: str, words: bytes) -> bytes:
     """The payload of transitions, packed in 32-byte words."""
-    return _dynamic((KIND_RECORD, seq, int(actor, 16)), words)
+    return array_after((KIND_RECORD, seq, int(actor, 16)), words)
 
 
 def close_payload(seq: int, actor: str) -> bytes:
     """The payload of closing."""
-    return _words(KIND_CLOSE, seq, int(actor, 16))
-
-
-def _words(*values: int) -> bytes:
-    return b"".join(value.to_bytes(32, "big") for value in values)
-
-
-def _dynamic(fixed: tuple[int, ...], items: bytes) -> bytes:
-    """ABI encoding of fixed words followed by one array of 32-byte items."""
-    return _words(*fixed, 32 * (len(fixed) + 1), len(items) // 32) + items
+    return words(KIND_CLOSE, seq, int(actor, 16))

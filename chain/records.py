@@ -30,16 +30,15 @@ class Records:
     padding_is_clean: bool
 
 
-def pack(transitions: Sequence[Transition]) -> list[int]:
-    """The words of a batch of transitions."""
+def pack(transitions: Sequence[Transition]) -> bytes:
+    """The words of a batch of transitions, 32 bytes each."""
     rows = np.array(
         [(t.application_no, t.status, t.width, t.site_no, t.reason) for t in transitions], dtype=np.uint64
     ).reshape(-1, 5)
     application, status, width, site, reason = (rows[:, column] for column in range(5))
     packed = (application << 40) | (status << 36) | (width << 32) | (site << 8) | reason
     padded = np.concatenate([packed, np.zeros(-len(packed) % PER_WORD, dtype=np.uint64)])
-    content = padded.astype(">u8").tobytes()
-    return [int.from_bytes(content[start : start + 32], "big") for start in range(0, len(content), 32)]
+    return padded.astype(">u8").tobytes()
 
 
 def unpack(words: bytes) -> Records:

@@ -138,9 +138,7 @@ def _statements(book: Published, files: Mapping[str, bytes]) -> Iterator[str]:
                 yield f"{MANIFEST}: the {name} statement's {key} is not that of the files"
 
 
-def _identity(
-    told: Mapping[str, Any], identity: ChainIdentity, history: History, code_hash: str
-) -> Iterator[str]:
+def _identity(told: Mapping[str, Any], identity: ChainIdentity, history: History, code_hash: str) -> Iterator[str]:
     """The chain asked is the one that the bundle names, and the history ends where the bundle says."""
     for name, found in (
         ("chain_id", identity.chain_id),

@@ -11,8 +11,11 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from rich.text import Text
 
+from fairalloc.audit import Audit
 from fairalloc.errors import FairallocError, InvalidDataError, VerificationFailedError
+from fairalloc.services.lookup import ApplicationView
 
 SHOWN_DEFECTS = 25
 
@@ -49,7 +52,7 @@ def show_facts(title: str, facts: Mapping[str, object]) -> None:
     table.add_column(style="dim")
     table.add_column()
     for name, value in facts.items():
-        table.add_row(name, f"{value:,}" if isinstance(value, int) else str(value))
+        table.add_row(name, _cell(value))
     out.print(table)
 
 
@@ -60,8 +63,13 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[objec
         numeric = bool(rows) and all(isinstance(row[position], int | float) for row in rows)
         table.add_column(column, justify="right" if numeric else "left")
     for row in rows:
-        table.add_row(*(f"{cell:,}" if isinstance(cell, int) else str(cell) for cell in row))
+        table.add_row(*map(_cell, row))
     out.print(table)
+
+
+def _cell(value: object) -> Text:
+    """A value as plain text: names from input are never read as markup."""
+    return Text(f"{value:,}" if isinstance(value, int) else str(value))
 
 
 def show_error(error: FairallocError) -> None:
@@ -78,3 +86,65 @@ def show_error(error: FairallocError) -> None:
         err.print(f"  ... and {len(places) - SHOWN_DEFECTS:,} more", markup=False)
     if error.remedy:
         err.print(f"remedy: {error.remedy}", markup=False, soft_wrap=True)
+
+
+def show_audit(audit: Audit) -> None:
+    """What was checked and what was found, findings last."""
+    show_table("Audit", ("checked", "how many"), list(audit.checked.items()))
+    for goal, value in audit.proven.items():
+        out.print(f"goal {goal}: {value:,}, proven optimal")
+    for finding in audit.findings:
+        out.print(f"FINDING: {finding}", style="bold red", markup=False, soft_wrap=True)
+    out.print("audit failed" if audit.findings else "audit passed", style="bold")
+
+
+def refuse(audit: Audit) -> None:
+    """End with the exit code for a failed verification where anything was found.
+
+    Raises:
+        VerificationFailedError: where anything was found.
+    """
+    if audit.findings:
+        raise VerificationFailedError(
+            "audit.findings", audit.findings, "do not rely on these files; ask the city which of them is right"
+        )
+
+
+def view_json(view: ApplicationView) -> dict[str, Any]:
+    """An application's standing for programs."""
+    return {
+        "application": view.label,
+        "season": view.season_id,
+        "status": view.standing.status.name,
+        "reason_code": int(view.standing.reason),
+        "reason": view.reason,
+        "rule": view.rule_id,
+        "queue_position": view.position,
+        "queue_length": view.candidates,
+        "site": None if view.site is None else view.site.site_id,
+        "history": [
+            {
+                "status": past.transition.status.name,
+                "reason_code": int(past.transition.reason),
+                "seq": past.seq,
+                "block": past.block_number,
+                "transaction": None if past.tx_hash is None else "0x" + past.tx_hash.hex(),
+            }
+            for past in view.history
+        ],
+    }
+
+
+def show_view(view: ApplicationView) -> None:
+    """An application's standing for people."""
+    facts: dict[str, object] = {"status": view.standing.status.name, "reason": view.reason}
+    if view.rule_id:
+        facts["rule"] = view.rule_id
+    if view.position is not None:
+        facts["queue position"] = f"{view.position:,} of {view.candidates:,}"
+    if view.site is not None:
+        facts["place"] = f"{view.fair_name}, stall {view.site.number} (row {view.site.row}), {view.site.period}"
+    show_facts(f"Application {view.label}, season {view.season_id}", facts)
+    for past in view.history:
+        place = "not on chain yet" if past.block_number is None else f"block {past.block_number:,}"
+        out.print(f"  {past.transition.status.name:<11} call {past.seq}, {place}")

@@ -1,0 +1,77 @@
+"""A whole season, from a registered input to an audited bundle; every step may be interrupted and run again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from fairalloc.allocation import Solve
+from fairalloc.audit import Audit, audit_bundle, audit_chain, audit_database
+from fairalloc.ports import CheckFiles, Ledger, Stage, Store
+from fairalloc.progress import Progress
+from fairalloc.services.bundling import bundle_files
+from fairalloc.services.context import SeasonContext
+from fairalloc.services.publishing import publish
+from fairalloc.services.stages import allocate_season, freeze_season, screen_season
+
+
+@dataclass(slots=True)
+class Stopwatch:
+    """Seconds by step; a step that is taken twice adds up."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def lap(self, name: str) -> Iterator[None]:
+        """Time a step."""
+        started = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[name] = self.seconds.get(name, 0.0) + time.perf_counter() - started
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What a pipeline works with."""
+
+    store: Store
+    solve: Solve
+    check: CheckFiles
+    program: str
+    progress: Progress
+
+
+def allocate(tools: Tools, context: SeasonContext, ledger: Ledger | None, watch: Stopwatch) -> SeasonContext:
+    """Screen, freeze, allocate. With a ledger, the frozen inputs are on chain before the solver starts."""
+    with watch.lap("screen"):
+        context = screen_season(tools.store, context)
+        context = freeze_season(tools.store, context, tools.program)
+    if ledger is not None and not context.reached(Stage.ALLOCATED):
+        with watch.lap("publish"):
+            publish(tools.store, ledger, context.record.season_no, tools.progress)
+    with watch.lap("allocate"):
+        return allocate_season(tools.store, context, tools.solve, tools.check)
+
+
+def publish_and_bundle(tools: Tools, context: SeasonContext, ledger: Ledger, watch: Stopwatch) -> dict[str, bytes]:
+    """Send what is left in the outbox, and put the bundle together."""
+    with watch.lap("publish"):
+        publish(tools.store, ledger, context.record.season_no, tools.progress)
+    with watch.lap("bundle"):
+        return bundle_files(tools.store, context, ledger)
+
+
+def audit(
+    tools: Tools, context: SeasonContext, ledger: Ledger, files: dict[str, bytes], code_hash: str, watch: Stopwatch
+) -> Audit:
+    """All three depths of the audit."""
+    with watch.lap("audit"):
+        season_no = context.record.season_no
+        found = audit_bundle(files, tools.check)
+        history = ledger.history(season_no)
+        audit_chain(found, files, ledger.identity(), history, code_hash)
+        audit_database(found, tools.store.standings(season_no), history)
+    return found
