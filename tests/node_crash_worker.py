@@ -1,7 +1,7 @@
 """Opens embedded nodes in processes that end by SIGKILL: ``python node_crash_worker.py`` takes one JSON order per line.
 
-Each order is carried out in a forked process (so that imports are paid for once), whose id is printed. It submits transfers
-block after block and writes down what it is about to offer, and what it got receipts for, until it is killed.
+Each order is carried out in a forked process (so that imports are paid for once), whose id is printed. It submits
+transfers block after block and writes down what it is about to offer, and what it got receipts for, until it is killed.
 """
 
 from __future__ import annotations
@@ -10,7 +10,6 @@ import json
 import os
 import signal
 import sys
-import traceback
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -77,13 +76,10 @@ def main() -> None:
         pid = os.fork()
         if pid == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            try:
-                work(**json.loads(line))
-            except BaseException:
-                traceback.print_exc()
-            finally:
-                os._exit(1)
-        print(pid, flush=True)
+            work(**json.loads(line))
+            return
+        sys.stdout.write(f"{pid}\n")
+        sys.stdout.flush()
 
 
 if __name__ == "__main__":

@@ -72,8 +72,10 @@ class AnvilEngine:
         return bytes.fromhex(self._block(hex(number))["hash"][2:])
 
     def holds(self, block: JournalBlock) -> bool:
-        """Whether the executed block of that number has exactly these transactions, in order."""
-        return list(self._block(hex(block.number))["transactions"]) == ["0x" + each.hex() for each in block.tx_hashes]
+        """Whether the executed block of that number has this time and exactly these transactions, in order."""
+        found = self._block(hex(block.number))
+        hashes = ["0x" + each.hex() for each in block.tx_hashes]
+        return list(found["transactions"]) == hashes and int(found["timestamp"], 16) == block.timestamp
 
     def execute(self, block: JournalBlock) -> bytes:
         """Fill the pool, see that all of it can be mined, mine it at the journalled time, and look at the result."""

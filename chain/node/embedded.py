@@ -49,7 +49,7 @@ class Engine(Protocol):
         """The hash of an executed block; 0 is the genesis."""
 
     def holds(self, block: JournalBlock) -> bool:
-        """Whether an executed block is made of exactly these transactions."""
+        """Whether an executed block has this time and exactly these transactions."""
 
     def execute(self, block: JournalBlock) -> bytes:
         """Execute one more block whole and return its hash.

@@ -69,9 +69,10 @@ class EvmEngine:
         return bytes(self._header(number).hash)
 
     def holds(self, block: JournalBlock) -> bool:
-        """Whether the executed block of that number has exactly these transactions, in order."""
-        found = self._chain.chaindb.get_block_transaction_hashes(self._header(block.number))
-        return tuple(found) == block.tx_hashes
+        """Whether the executed block of that number has this time and exactly these transactions, in order."""
+        header = self._header(block.number)
+        found = tuple(self._chain.chaindb.get_block_transaction_hashes(header))
+        return found == block.tx_hashes and int(header.timestamp) == block.timestamp
 
     def execute(self, block: JournalBlock) -> bytes:
         """Execute a block whole and commit it to the file, or leave the file as it was."""

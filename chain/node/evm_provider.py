@@ -5,10 +5,13 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from eth.exceptions import HeaderNotFound, PyEVMError, Revert, TransactionNotFound, VMError
 from eth.vm.spoof import SpoofTransaction
+from eth_abi.abi import decode
+from eth_abi.exceptions import DecodingError
 from eth_bloom.bloom import BloomFilter
 from eth_utils.address import to_canonical_address
 from eth_utils.exceptions import ValidationError
@@ -21,6 +24,7 @@ from fairalloc.errors import FairallocError
 
 _HEAD = ("latest", "pending", "safe", "finalized")
 _BLOCKS_KEPT = 64
+_ERROR_SELECTOR = bytes.fromhex("08c379a0")  # of Error(string), the reason of a failed assertion
 _METHOD_NOT_FOUND, _INVALID_PARAMS, _EXECUTION_REVERTED, _SERVER_ERROR = -32601, -32602, 3, -32000
 
 
@@ -72,7 +76,7 @@ class EvmProvider(BaseProvider):
         except (HeaderNotFound, TransactionNotFound):
             return _answer(None)
         except Revert as error:
-            return _error(_EXECUTION_REVERTED, "execution reverted", hex_data(error.args[0] if error.args else b""))
+            return _reverted(bytes(error.args[0]) if error.args else b"")
         except (VMError, ValidationError, FairallocError, PyEVMError, TypeError, ValueError, KeyError) as error:
             refused = isinstance(error, (VMError, ValidationError, FairallocError))
             return _error(_SERVER_ERROR if refused else _INVALID_PARAMS, f"{type(error).__name__}: {error}")
@@ -194,6 +198,14 @@ def _error(code: int, message: str, data: str | None = None) -> RPCResponse:
     if data is not None:
         detail["data"] = data
     return {"jsonrpc": "2.0", "id": 0, "error": detail}
+
+
+def _reverted(output: bytes) -> RPCResponse:
+    message = "execution reverted"
+    if output.startswith(_ERROR_SELECTOR):
+        with suppress(DecodingError):
+            message += f": {decode(['string'], output[4:])[0]}"
+    return _error(_EXECUTION_REVERTED, message, hex_data(output))
 
 
 def _address(text: str) -> bytes:

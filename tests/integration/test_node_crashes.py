@@ -84,7 +84,7 @@ def port_answers(url: str) -> bool:
 
 
 def check_exactly_once(folder: Path) -> int:
-    """Reopen after a kill, compare with what was offered and acknowledged, offer the rest again; returns the blocks kept."""
+    """Reopen after a kill, compare with what was offered and acknowledged, offer the rest; returns the blocks kept."""
     offered = lines(folder, "offered")
     acknowledged = {tx_hash for batch in lines(folder, "acknowledged") for tx_hash in batch}
     node = open_node(folder / "chain")
