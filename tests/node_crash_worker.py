@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from chain.node import open_node
-from chain.node.anvil import AnvilEngine
 from chain.node.evm_database import EvmDatabase
 from chain.node.journal import Journal
+from chain.node.loopback import LoopbackSession
 from tests.chain_workload import signer
 
 PER_BLOCK = 3
@@ -32,7 +32,7 @@ def plant(point: str, countdown: int) -> None:
     owner, name, when = {
         "before the journal": (Journal, "append", "before"),
         "after the journal": (Journal, "append", "after"),
-        "before anvil mines": (AnvilEngine, "_request", "before evm_mine"),
+        "before anvil mines": (LoopbackSession, "result", "before evm_mine"),
         "before py-evm commits": (EvmDatabase, "commit", "before"),
         "before the hash": (Journal, "seal", "before"),
         "after the hash": (Journal, "seal", "after"),

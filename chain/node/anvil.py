@@ -14,12 +14,12 @@ from typing import Any
 
 import requests
 from web3 import HTTPProvider, Web3
-from web3.types import RPCEndpoint
 
 from chain.node.anvil_process import HARDFORK, AnvilProcess, find_anvil
 from chain.node.embedded import Clock, EmbeddedNode, SpoiledBlockError
 from chain.node.genesis import Genesis, make_genesis
 from chain.node.journal import Journal, JournalBlock, JournalHeader
+from chain.node.loopback import LoopbackSession
 from chain.node.raw_transaction import refuse
 from fairalloc.errors import ChainUnavailableError
 
@@ -45,14 +45,9 @@ class AnvilEngine:
         self._process = AnvilProcess(program, genesis, self._scratch)
         session = requests.Session()
         session.trust_env = False  # a proxy set for the internet must not see loopback requests
-        self._provider = HTTPProvider(
-            self._process.url,
-            request_kwargs={"timeout": _TIMEOUT_SECONDS},
-            session=session,
-            exception_retry_configuration=None,
-        )
-        self._w3 = Web3(self._provider)
-        self._request("anvil_setLoggingEnabled", False)  # noqa: FBT003 - a positional parameter of JSON-RPC
+        self._w3 = Web3(HTTPProvider(self._process.url, {"timeout": _TIMEOUT_SECONDS}, session))
+        with self._session() as rpc:
+            rpc.result("anvil_setLoggingEnabled", False)  # noqa: FBT003 - a positional parameter of JSON-RPC
 
     @property
     def w3(self) -> Web3:
@@ -61,64 +56,64 @@ class AnvilEngine:
 
     def version(self) -> str:
         """What anvil calls itself, e.g. ``anvil/v1.7.1``."""
-        return str(self._request("web3_clientVersion"))
+        with self._session() as rpc:
+            return str(rpc.result("web3_clientVersion"))
 
     def height(self) -> int:
         """The number of the last executed block."""
-        return int(self._request("eth_blockNumber"), 16)
+        with self._session() as rpc:
+            return int(rpc.result("eth_blockNumber"), 16)
 
     def block_hash(self, number: int) -> bytes:
         """The hash of an executed block."""
-        return bytes.fromhex(self._block(hex(number))["hash"][2:])
+        with self._session() as rpc:
+            return _hash(_block(rpc, hex(number)))
 
     def holds(self, block: JournalBlock) -> bool:
         """Whether the executed block of that number has this time and exactly these transactions, in order."""
-        found = self._block(hex(block.number))
-        hashes = ["0x" + each.hex() for each in block.tx_hashes]
-        return list(found["transactions"]) == hashes and int(found["timestamp"], 16) == block.timestamp
+        with self._session() as rpc:
+            return _is(_block(rpc, hex(block.number)), block)
 
     def execute(self, block: JournalBlock) -> bytes:
         """Fill the pool, see that all of it can be mined, mine it at the journalled time, and look at the result."""
-        for raw, tx_hash in zip(block.transactions, block.tx_hashes, strict=True):
-            answer = self._ask("eth_sendRawTransaction", "0x" + raw.hex())
-            if "error" in answer:
-                self._request("anvil_dropAllTransactions")
-                raise refuse(str(answer["error"].get("message", "no reason given")), tx_hash)
-        pool = self._request("txpool_status")
-        if int(pool["queued"], 16) or int(pool["pending"], 16) != len(block.transactions):
-            self._request("anvil_dropAllTransactions")
-            raise refuse("its nonce, or that of another in its block, is not the sender's next", block.tx_hashes[0])
-        self._request("evm_mine", {"timestamp": block.timestamp})
-        if self.height() != block.number or not self.holds(block):
-            raise SpoiledBlockError("chain.block-spoiled", f"anvil left transactions out of block {block.number}")
-        return self.block_hash(block.number)
+        with self._session() as rpc:
+            for raw, tx_hash in zip(block.transactions, block.tx_hashes, strict=True):
+                answer = rpc.ask("eth_sendRawTransaction", "0x" + raw.hex())
+                if "error" in answer:
+                    rpc.result("anvil_dropAllTransactions")
+                    raise refuse(str(answer["error"].get("message", "no reason given")), tx_hash)
+            pool = rpc.result("txpool_status")
+            if int(pool["queued"], 16) or int(pool["pending"], 16) != len(block.transactions):
+                rpc.result("anvil_dropAllTransactions")
+                raise refuse("its nonce, or that of another in its block, is not the sender's next", block.tx_hashes[0])
+            rpc.result("evm_mine", {"timestamp": block.timestamp})
+            mined = _block(rpc, "latest")
+        if not _is(mined, block):
+            raise SpoiledBlockError("chain.block-spoiled", f"anvil did not make block {block.number} as it was told to")
+        return _hash(mined)
 
     def close(self) -> None:
         """End the child and remove its temporary files."""
         self._process.close()
         shutil.rmtree(self._scratch, ignore_errors=True)
 
-    def _block(self, number: str) -> dict[str, Any]:
-        found: dict[str, Any] = self._request("eth_getBlockByNumber", number, False)  # noqa: FBT003 - of JSON-RPC
-        return found
+    def _session(self) -> LoopbackSession:
+        return LoopbackSession(self._process.url)
 
-    def _request(self, method: str, *params: Any) -> Any:
-        answer = self._ask(method, *params)
-        if "error" in answer:
-            raise ChainUnavailableError(
-                "chain.anvil-failed", f"anvil refused {method}: {answer['error']}", "open it again"
-            )
-        return answer["result"]
 
-    def _ask(self, method: str, *params: Any) -> Any:
-        try:
-            return self._provider.make_request(RPCEndpoint(method), list(params))
-        except (requests.RequestException, OSError) as error:
-            raise ChainUnavailableError(
-                "chain.anvil-gone",
-                f"anvil did not answer {method}",
-                "open the node again; the journal has kept what was sent",
-            ) from error
+def _block(rpc: LoopbackSession, number: str) -> dict[str, Any]:
+    found: dict[str, Any] = rpc.result("eth_getBlockByNumber", number, False)  # noqa: FBT003 - as JSON-RPC has it
+    return found
+
+
+def _hash(block: dict[str, Any]) -> bytes:
+    return bytes.fromhex(block["hash"][2:])
+
+
+def _is(found: dict[str, Any], block: JournalBlock) -> bool:
+    place = int(found["number"], 16), int(found["timestamp"], 16)
+    hashes = ["0x" + each.hex() for each in block.tx_hashes]
+    return place == (block.number, block.timestamp) and found["transactions"] == hashes
 
 
 class AnvilNode(EmbeddedNode):

@@ -19,6 +19,8 @@ from chain.node.genesis import GENESIS_TIME, Genesis
 from fairalloc.errors import ChainUnavailableError
 
 HARDFORK = "osaka"
+_STATES_KEPT = 64
+"""State is readable as of the last blocks only; without a limit anvil fills the disk. Blocks and logs all stay."""
 
 _HERE = Path(__file__).parent
 _BUNDLED = _HERE / "npm" / "node_modules" / ".bin" / "anvil"
@@ -119,6 +121,7 @@ def _options(genesis: Genesis, genesis_file: Path, scratch: Path) -> list[str]:
         "--accounts": 0,
         "--order": "fifo",
         "--cache-path": scratch / "states",
+        "--prune-history": _STATES_KEPT,
     }
     switches = [
         "--no-mining",
