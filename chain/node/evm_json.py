@@ -112,6 +112,7 @@ def receipts_json(header: Header, transactions: Sequence[Transaction], receipts:
         logs = [
             {
                 **place,
+                "blockTimestamp": hex(header.timestamp),
                 "address": to_checksum_address(log.address),
                 "topics": [f"0x{topic:064x}" for topic in log.topics],
                 "data": hex_data(log.data),
