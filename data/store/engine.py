@@ -1,0 +1,85 @@
+"""Opening a database: connection, pragmas, and the schema brought up to date by alembic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, create_engine, event
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
+
+from data.store.store import SqlStore
+from fairalloc.errors import FairallocError, UsageError
+
+BUSY_MILLISECONDS = 30_000
+
+
+def open_store(url: str) -> SqlStore:
+    """The database at a URL (``sqlite:///file.db`` or ``postgresql+psycopg://...``), its schema up to date.
+
+    Raises:
+        UsageError: when the URL names no database that is supported.
+        FairallocError: when the database cannot be reached or read, or is newer than this program.
+    """
+    try:
+        parsed = make_url(url)
+        if parsed.drivername in {"postgres", "postgresql"}:
+            parsed = parsed.set(drivername="postgresql+psycopg")
+        engine = create_engine(parsed)
+    except (ArgumentError, NoSuchModuleError):
+        raise UsageError(
+            "store.url", "the database URL is not one that fairalloc knows", "use sqlite:///FILE or postgresql://..."
+        ) from None
+    if engine.dialect.name == "sqlite":
+        _prepare_sqlite(engine)
+    try:
+        _migrate(engine)
+    except DatabaseError as error:
+        raise FairallocError(
+            "store.unavailable",
+            f"the database cannot be opened: {error.orig}",
+            "check --db and --state, the disk, and whether another program holds it",
+        ) from None
+    return SqlStore(engine)
+
+
+def _prepare_sqlite(engine: Engine) -> None:
+    """WAL, full durability, foreign keys, and transactions that begin when we say so (SQLAlchemy's own recipe)."""
+
+    @event.listens_for(engine, "connect")
+    def _connect(connection: Any, _record: Any) -> None:
+        connection.isolation_level = None
+        for pragma in (
+            f"busy_timeout = {BUSY_MILLISECONDS}",
+            "journal_mode = WAL",
+            "synchronous = FULL",
+            "foreign_keys = ON",
+        ):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begin(connection: Any) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _migrate(engine: Engine) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent.parent / "migrations"))
+    scripts = ScriptDirectory.from_config(config)
+    with engine.begin() as connection:
+        current = MigrationContext.configure(connection).get_current_revision()
+        if current == scripts.get_current_head():
+            return
+        if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+            raise FairallocError(
+                "store.newer",
+                f"the database has schema {current}, which this version of fairalloc does not know",
+                "use the version that made it, or a newer one",
+            )
+        config.attributes["connection"] = connection
+        command.upgrade(config, "head")

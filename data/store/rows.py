@@ -1,0 +1,135 @@
+"""Between the core's types and the rows of the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from fairalloc.instants import Instant
+from fairalloc.model import (
+    Applicant,
+    ApplicantId,
+    Application,
+    ApplicationId,
+    CategoryId,
+    Choice,
+    Fair,
+    FairId,
+    Incumbent,
+    PeriodId,
+    Site,
+    SiteId,
+)
+from fairalloc.ports import Registration
+
+Row = Mapping[str, Any]
+
+
+def fair_row(fair: Fair) -> dict[str, Any]:
+    """A fair as a row."""
+    names = ("fair_id", "name", "district", "area", "latitude", "longitude")
+    return {name: getattr(fair, name) for name in names}
+
+
+def fair_of(row: Row) -> Fair:
+    """A fair from its row."""
+    return Fair(FairId(row["fair_id"]), row["name"], row["district"], row["area"], row["latitude"], row["longitude"])
+
+
+def site_row(site: Site) -> dict[str, Any]:
+    """A site as a row."""
+    return {
+        "site_id": site.site_id,
+        "fair_id": site.fair_id,
+        "period": site.period,
+        "row": site.row,
+        "position": site.position,
+        "number": site.number,
+        "categories": _joined(site.categories),
+        "features": _joined(site.features),
+        "pool": site.pool,
+        "closed": site.closed,
+    }
+
+
+def site_of(row: Row) -> Site:
+    """A site from its row."""
+    return Site(
+        site_id=SiteId(row["site_id"]),
+        fair_id=FairId(row["fair_id"]),
+        period=PeriodId(row["period"]),
+        row=row["row"],
+        position=row["position"],
+        number=row["number"],
+        categories=frozenset(_split(row["categories"])),
+        features=frozenset(_split(row["features"])),
+        pool=row["pool"],
+        closed=bool(row["closed"]),
+    )
+
+
+def applicant_row(applicant: Applicant) -> dict[str, Any]:
+    """An applicant as a row."""
+    names = ("applicant_id", "kind", "region", "owner_id", "first_season")
+    return {name: getattr(applicant, name) for name in names}
+
+
+def applicant_of(row: Row) -> Applicant:
+    """An applicant from its row."""
+    return Applicant(ApplicantId(row["applicant_id"]), row["kind"], row["region"], row["owner_id"], row["first_season"])
+
+
+def application_row(application: Application, registration: Registration) -> dict[str, Any]:
+    """An application and its registration as a row; the salt is kept elsewhere."""
+    return {
+        "application_no": registration.application_no,
+        "application_id": application.application_id,
+        "applicant_id": application.applicant_id,
+        "period": application.period,
+        "category": application.category,
+        "product_group": application.group,
+        "stalls_min": application.stalls_min,
+        "stalls_max": application.stalls_max,
+        "needs": _joined(application.needs),
+        "choices": "|".join(map(str, application.choices)),
+        "submitted_at": application.submitted_at,
+        "registration_no": application.registration_no,
+        "missing_documents": "|".join(application.missing_documents),
+        "commitment": registration.commitment,
+    }
+
+
+def application_of(row: Row) -> Application:
+    """An application from its row."""
+    return Application(
+        application_id=ApplicationId(row["application_id"]),
+        applicant_id=ApplicantId(row["applicant_id"]),
+        period=PeriodId(row["period"]),
+        category=CategoryId(row["category"]),
+        group=row["product_group"],
+        stalls_min=row["stalls_min"],
+        stalls_max=row["stalls_max"],
+        needs=frozenset(_split(row["needs"])),
+        choices=tuple(Choice.parse(choice) for choice in _split(row["choices"])),
+        submitted_at=Instant(row["submitted_at"]),
+        registration_no=row["registration_no"],
+        missing_documents=_split(row["missing_documents"]),
+    )
+
+
+def incumbent_row(incumbent: Incumbent) -> dict[str, Any]:
+    """An incumbent as a row."""
+    return {"site_id": incumbent.site_id, "applicant_id": incumbent.applicant_id}
+
+
+def incumbent_of(row: Row) -> Incumbent:
+    """An incumbent from its row."""
+    return Incumbent(SiteId(row["site_id"]), ApplicantId(row["applicant_id"]))
+
+
+def _joined(values: frozenset[str]) -> str:
+    return "|".join(sorted(values))
+
+
+def _split(text: str) -> tuple[str, ...]:
+    return tuple(text.split("|")) if text else ()

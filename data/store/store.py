@@ -1,0 +1,396 @@
+"""The store: seasons, standings, history and outbox in SQL. Implements :class:`fairalloc.ports.Store`.
+
+Invariants:
+- every method that writes is one transaction, begun as a writer, so that two processes do not interleave;
+- a standing changes only by a transition that the status machine has, together with its line in the history and the
+  call in the outbox that carries it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Select, Table, bindparam, func, select
+from sqlalchemy.exc import DatabaseError, IntegrityError
+from sqlmodel import SQLModel
+
+from data.store import rows
+from data.store.tables import (
+    ApplicantTable,
+    ApplicationTable,
+    DocumentTable,
+    FairTable,
+    IncumbentTable,
+    OutboxTable,
+    SaltTable,
+    SeasonTable,
+    SiteTable,
+    StandingTable,
+    TransitionTable,
+)
+from fairalloc.errors import FairallocError, StateConflictError
+from fairalloc.ledger import (
+    ApplicationNo,
+    LedgerCall,
+    MinedCall,
+    Record,
+    SeasonNo,
+    SignedCall,
+    SiteNo,
+    Submit,
+    Transition,
+    call_from_json,
+    call_to_json,
+)
+from fairalloc.model import ApplicationId, SeasonInput
+from fairalloc.ports import OutboxEntry, PastTransition, Registration, SeasonRecord, Stage, Standing
+from fairalloc.reasons import Reason
+from fairalloc.status import HOLDS_SITE, NO_STATUS, Status, is_legal
+
+
+def _table(model: type[SQLModel]) -> Table:
+    return SQLModel.metadata.tables[str(model.__tablename__)]
+
+
+SEASON, FAIR, SITE = _table(SeasonTable), _table(FairTable), _table(SiteTable)
+APPLICANT, APPLICATION, SALT = _table(ApplicantTable), _table(ApplicationTable), _table(SaltTable)
+INCUMBENT, STANDING, TRANSITION = _table(IncumbentTable), _table(StandingTable), _table(TransitionTable)
+OUTBOX, DOCUMENT = _table(OutboxTable), _table(DocumentTable)
+
+
+class SqlStore:
+    """A database that :func:`data.store.open_store` has opened."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def close(self) -> None:
+        """Give up the connections."""
+        self._engine.dispose()
+
+    def find_season(self, season_id: str) -> SeasonRecord | None:
+        """See :class:`fairalloc.ports.Store`."""
+        found = self._read(select(SEASON).where(SEASON.c.season_id == season_id))
+        return _record(found[0]) if found else None
+
+    def seasons(self) -> Sequence[SeasonRecord]:
+        """See :class:`fairalloc.ports.Store`."""
+        return [_record(row) for row in self._read(select(SEASON).order_by(SEASON.c.season_no))]
+
+    def next_season_no(self) -> SeasonNo:
+        """See :class:`fairalloc.ports.Store`."""
+        return SeasonNo(self._read(select((func.coalesce(func.max(SEASON.c.season_no), 0) + 1).label("n")))[0]["n"])
+
+    def create_season(
+        self,
+        season_id: str,
+        rules_text: str,
+        season: SeasonInput,
+        source_digest: bytes,
+        registrations: Sequence[Registration],
+        *,
+        season_no: SeasonNo,
+        calls: Sequence[LedgerCall],
+    ) -> SeasonRecord:
+        """See :class:`fairalloc.ports.Store`."""
+        record = SeasonRecord(season_no, season_id, Stage.IMPORTED, rules_text, source_digest)
+        by_id = {application.application_id: application for application in season.applications}
+        submissions = [call for call in calls if isinstance(call, Submit)]
+        seqs = [call.seq for call in submissions for _ in call.commitments]
+        with self._write() as connection:
+            head = {"season_id": season_id, "stage": Stage.IMPORTED.value, "rules_text": rules_text}
+            _insert(connection, SEASON, season_no, [{**head, "source_digest": source_digest}])
+            _insert(connection, FAIR, season_no, map(rows.fair_row, season.fairs))
+            _insert(connection, SITE, season_no, map(rows.site_row, season.sites))
+            _insert(connection, APPLICANT, season_no, map(rows.applicant_row, season.applicants))
+            _insert(
+                connection,
+                APPLICATION,
+                season_no,
+                (rows.application_row(by_id[r.application_id], r) for r in registrations),
+            )
+            _insert(connection, INCUMBENT, season_no, map(rows.incumbent_row, season.incumbents))
+            numbers = [registration.application_no for registration in registrations]
+            salts = ({"application_no": r.application_no, "salt": r.salt} for r in registrations)
+            _insert(connection, SALT, season_no, salts)
+            received = {"status": int(Status.SUBMITTED), "reason": int(Reason.RECEIVED), "width": 0}
+            _insert(
+                connection, STANDING, season_no, ({"application_no": n, "site_no": None, **received} for n in numbers)
+            )
+            steps = zip(numbers, seqs, strict=True)
+            _insert(
+                connection,
+                TRANSITION,
+                season_no,
+                ({"application_no": n, "seq": s, "site_no": 0, **received} for n, s in steps),
+            )
+            _insert(connection, OUTBOX, season_no, map(_outbox_row, calls))
+        return record
+
+    def load_input(self, season_no: SeasonNo) -> SeasonInput:
+        """See :class:`fairalloc.ports.Store`."""
+
+        def load(table: Table, key: str) -> list[Mapping[str, Any]]:
+            found = self._read(select(table).where(table.c.season_no == season_no))
+            # Databases sort text by locale; the season's tuples are sorted as Python does.
+            return sorted(found, key=lambda row: str(row[key]))
+
+        incumbents = sorted(
+            map(rows.incumbent_of, load(INCUMBENT, "site_id")), key=lambda i: (i.site_id, i.applicant_id)
+        )
+        return SeasonInput(
+            fairs=tuple(map(rows.fair_of, load(FAIR, "fair_id"))),
+            sites=tuple(map(rows.site_of, load(SITE, "site_id"))),
+            applicants=tuple(map(rows.applicant_of, load(APPLICANT, "applicant_id"))),
+            applications=tuple(map(rows.application_of, load(APPLICATION, "application_id"))),
+            incumbents=tuple(incumbents),
+        )
+
+    def registrations(self, season_no: SeasonNo) -> Sequence[Registration]:
+        """See :class:`fairalloc.ports.Store`."""
+        same = (SALT.c.season_no == APPLICATION.c.season_no) & (SALT.c.application_no == APPLICATION.c.application_no)
+        question = (
+            select(APPLICATION.c.application_id, APPLICATION.c.application_no, SALT.c.salt, APPLICATION.c.commitment)
+            .join(SALT, same, isouter=True)
+            .where(APPLICATION.c.season_no == season_no)
+            .order_by(APPLICATION.c.application_no)
+        )
+        return [
+            Registration(
+                ApplicationId(row["application_id"]),
+                ApplicationNo(row["application_no"]),
+                bytes(row["salt"] or b""),
+                bytes(row["commitment"]),
+            )
+            for row in self._read(question)
+        ]
+
+    def advance(
+        self,
+        season_no: SeasonNo,
+        stage: Stage,
+        calls: Sequence[LedgerCall],
+        documents: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """See :class:`fairalloc.ports.Store`.
+
+        Raises:
+            StateConflictError: when another process was faster, or a transition is not legal; nothing is changed then.
+        """
+        steps = [(call.seq, t) for call in calls if isinstance(call, Record) for t in call.transitions]
+        with self._write() as connection:
+            expected = _next_seq(connection, season_no)
+            if [call.seq for call in calls] != list(range(expected, expected + len(calls))):
+                raise StateConflictError(
+                    "store.sequence", "another process has gone on with this season", "start the command again"
+                )
+            _apply(connection, season_no, steps)
+            _insert(connection, OUTBOX, season_no, map(_outbox_row, calls))
+            kept = [{"name": name, "content": content} for name, content in (documents or {}).items()]
+            _insert(connection, DOCUMENT, season_no, kept)
+            connection.execute(SEASON.update().where(SEASON.c.season_no == season_no).values(stage=stage.value))
+
+    def document(self, season_no: SeasonNo, name: str) -> bytes | None:
+        """See :class:`fairalloc.ports.Store`."""
+        found = self._read(select(DOCUMENT.c.content).where(DOCUMENT.c.season_no == season_no, DOCUMENT.c.name == name))
+        return bytes(found[0]["content"]) if found else None
+
+    def next_seq(self, season_no: SeasonNo) -> int:
+        """See :class:`fairalloc.ports.Store`."""
+        with self._connect() as connection:
+            return _next_seq(connection, season_no)
+
+    def standings(self, season_no: SeasonNo) -> Sequence[Standing]:
+        """See :class:`fairalloc.ports.Store`."""
+        same = (STANDING.c.season_no == APPLICATION.c.season_no) & (
+            STANDING.c.application_no == APPLICATION.c.application_no
+        )
+        question = (
+            select(STANDING, APPLICATION.c.application_id)
+            .join(APPLICATION, same)
+            .where(STANDING.c.season_no == season_no)
+            .order_by(STANDING.c.application_no)
+        )
+        return [
+            Standing(
+                ApplicationId(row["application_id"]),
+                ApplicationNo(row["application_no"]),
+                Status(row["status"]),
+                Reason(row["reason"]),
+                row["site_no"] or 0,
+                row["width"],
+            )
+            for row in self._read(question)
+        ]
+
+    def history_of(self, season_no: SeasonNo, application_no: ApplicationNo) -> Sequence[PastTransition]:
+        """See :class:`fairalloc.ports.Store`."""
+        same = (OUTBOX.c.season_no == TRANSITION.c.season_no) & (OUTBOX.c.seq == TRANSITION.c.seq)
+        question = (
+            select(TRANSITION, OUTBOX.c.block_number, OUTBOX.c.tx_hash)
+            .join(OUTBOX, same)
+            .where(TRANSITION.c.season_no == season_no, TRANSITION.c.application_no == application_no)
+            .order_by(TRANSITION.c.seq)
+        )
+        return [
+            PastTransition(
+                Transition(
+                    application_no, Status(row["status"]), Reason(row["reason"]), SiteNo(row["site_no"]), row["width"]
+                ),
+                row["seq"],
+                row["block_number"],
+                row["tx_hash"],
+            )
+            for row in self._read(question)
+        ]
+
+    def outbox(self, season_no: SeasonNo, *, unmined_only: bool = True) -> Sequence[OutboxEntry]:
+        """See :class:`fairalloc.ports.Store`."""
+        question = select(OUTBOX).where(OUTBOX.c.season_no == season_no).order_by(OUTBOX.c.seq)
+        if unmined_only:
+            question = question.where(OUTBOX.c.block_number.is_(None))
+        return [_entry(row) for row in self._read(question)]
+
+    def mark_signed(self, signed: Sequence[SignedCall]) -> None:
+        """See :class:`fairalloc.ports.Store`."""
+        self._mark(
+            [{"s": c.season_no, "q": c.seq, "raw": c.raw, "tx_hash": c.tx_hash} for c in signed], ("raw", "tx_hash")
+        )
+
+    def mark_mined(self, mined: Sequence[MinedCall]) -> None:
+        """See :class:`fairalloc.ports.Store`."""
+        names = ("block_number", "block_hash", "gas_used")
+        self._mark([{"s": c.season_no, "q": c.seq, **{n: getattr(c, n) for n in names}} for c in mined], names)
+
+    def _mark(self, values: list[dict[str, Any]], names: Sequence[str]) -> None:
+        if not values:
+            return
+        change = (
+            OUTBOX.update()
+            .where(OUTBOX.c.season_no == bindparam("s"), OUTBOX.c.seq == bindparam("q"))
+            .values({name: bindparam(name) for name in names})
+        )
+        with self._write() as connection:
+            connection.execute(change, values)
+
+    def _read(self, question: Select[Any]) -> Sequence[Mapping[str, Any]]:
+        with self._connect() as connection:
+            return connection.execute(question).mappings().all()
+
+    @contextmanager
+    def _connect(self) -> Iterator[Connection]:
+        with _words(), self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        with _words(), self._engine.begin() as connection:
+            yield connection
+
+
+@contextmanager
+def _words() -> Iterator[None]:
+    """Database errors as something a user can act on."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise StateConflictError(
+            "store.conflict", f"the database refuses the change: {error.orig}", "start the command again"
+        ) from None
+    except DatabaseError as error:
+        raise FairallocError(
+            "store.unavailable", f"the database cannot be used: {error.orig}", "check the disk and --db, then try again"
+        ) from None
+
+
+def _insert(connection: Connection, table: Table, season_no: int, values: Iterable[Mapping[str, Any]]) -> None:
+    batch = [{"season_no": season_no, **value} for value in values]
+    if batch:
+        connection.execute(table.insert(), batch)
+
+
+def _next_seq(connection: Connection, season_no: int) -> int:
+    question = select(func.coalesce(func.max(OUTBOX.c.seq), -1) + 1).where(OUTBOX.c.season_no == season_no)
+    return int(connection.execute(question).scalar_one())
+
+
+def _apply(connection: Connection, season_no: int, steps: Sequence[tuple[int, Transition]]) -> None:
+    """Put transitions into standings and history, each checked against the status machine."""
+    if not steps:
+        return
+    question = select(STANDING).where(STANDING.c.season_no == season_no)
+    now = {row.application_no: (row.status, row.site_no, row.width) for row in connection.execute(question)}
+    changed: dict[int, Transition] = {}
+    for _, step in steps:
+        before, site_no, width = now.get(step.application_no, (NO_STATUS, None, 0))
+        if not is_legal(before, step.status):
+            raise StateConflictError(
+                "store.illegal",
+                f"application {step.application_no} cannot go from status {before} to {step.status.name}",
+                "start the command again",
+            )
+        if step.status not in HOLDS_SITE:
+            site_no, width = None, 0
+        elif before not in HOLDS_SITE:
+            site_no, width = step.site_no, step.width
+        now[step.application_no] = (int(step.status), site_no, width)
+        changed[step.application_no] = step
+    changes = [
+        {
+            "n": number,
+            "new_status": now[number][0],
+            "new_reason": int(step.reason),
+            "new_site": now[number][1],
+            "new_width": now[number][2],
+        }
+        for number, step in changed.items()
+    ]
+    update = (
+        STANDING.update()
+        .where(STANDING.c.season_no == season_no, STANDING.c.application_no == bindparam("n"))
+        .values(
+            status=bindparam("new_status"),
+            reason=bindparam("new_reason"),
+            site_no=bindparam("new_site"),
+            width=bindparam("new_width"),
+        )
+    )
+    connection.execute(update, changes)
+    history = (
+        {
+            "application_no": step.application_no,
+            "seq": seq,
+            "status": int(step.status),
+            "reason": int(step.reason),
+            "site_no": step.site_no,
+            "width": step.width,
+        }
+        for seq, step in steps
+    )
+    _insert(connection, TRANSITION, season_no, history)
+
+
+def _record(row: Mapping[str, Any]) -> SeasonRecord:
+    return SeasonRecord(
+        SeasonNo(row["season_no"]),
+        row["season_id"],
+        Stage(row["stage"]),
+        row["rules_text"],
+        bytes(row["source_digest"]),
+    )
+
+
+def _outbox_row(call: LedgerCall) -> dict[str, Any]:
+    return {"seq": call.seq, "call": call_to_json(call)}
+
+
+def _entry(row: Mapping[str, Any]) -> OutboxEntry:
+    call = call_from_json(row["call"])
+    where = (call.season_no, call.seq)
+    signed = None if row["raw"] is None else SignedCall(*where, bytes(row["raw"]), bytes(row["tx_hash"]))
+    mined = None
+    if row["block_number"] is not None:
+        mined = MinedCall(*where, bytes(row["tx_hash"]), row["block_number"], bytes(row["block_hash"]), row["gas_used"])
+    return OutboxEntry(call, signed, mined)

@@ -1,0 +1,150 @@
+"""The tables. Every row of a season carries the season's number; values were validated before they came here."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, LargeBinary, Text, UniqueConstraint
+from sqlmodel import Field, SQLModel
+
+
+class SeasonTable(SQLModel, table=True):
+    """A season and how far it has come."""
+
+    __tablename__ = "season"
+    season_no: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    season_id: str = Field(unique=True)
+    stage: str
+    rules_text: str = Field(sa_column=Column(Text, nullable=False))
+    source_digest: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class FairTable(SQLModel, table=True):
+    """See :class:`fairalloc.model.Fair`."""
+
+    __tablename__ = "fair"
+    season_no: int = Field(primary_key=True, foreign_key="season.season_no")
+    fair_id: str = Field(primary_key=True)
+    name: str
+    district: str
+    area: str
+    latitude: float | None
+    longitude: float | None
+
+
+class SiteTable(SQLModel, table=True):
+    """See :class:`fairalloc.model.Site`; sets are joined by ``|``, sorted."""
+
+    __tablename__ = "site"
+    season_no: int = Field(primary_key=True, foreign_key="season.season_no")
+    site_id: str = Field(primary_key=True)
+    fair_id: str
+    period: str
+    row: str
+    position: int
+    number: str
+    categories: str
+    features: str
+    pool: str
+    closed: bool
+
+
+class ApplicantTable(SQLModel, table=True):
+    """See :class:`fairalloc.model.Applicant`."""
+
+    __tablename__ = "applicant"
+    season_no: int = Field(primary_key=True, foreign_key="season.season_no")
+    applicant_id: str = Field(primary_key=True)
+    kind: str
+    region: str
+    owner_id: str
+    first_season: int | None
+
+
+class ApplicationTable(SQLModel, table=True):
+    """See :class:`fairalloc.model.Application`; ``application_no`` and ``commitment`` are public."""
+
+    __tablename__ = "application"
+    season_no: int = Field(primary_key=True, foreign_key="season.season_no")
+    application_no: int = Field(primary_key=True)
+    application_id: str
+    applicant_id: str
+    period: str
+    category: str
+    product_group: str
+    stalls_min: int
+    stalls_max: int
+    needs: str
+    choices: str = Field(sa_column=Column(Text, nullable=False))
+    submitted_at: int = Field(sa_column=Column(BigInteger, nullable=False))
+    registration_no: int = Field(sa_column=Column(BigInteger, nullable=False))
+    missing_documents: str
+    commitment: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+    __table_args__ = (UniqueConstraint("season_no", "application_id"),)
+
+
+class SaltTable(SQLModel, table=True):
+    """The secret half of a commitment, apart from everything else: deleting the row erases the link to the person."""
+
+    __tablename__ = "salt"
+    season_no: int = Field(primary_key=True, foreign_key="season.season_no")
+    application_no: int = Field(primary_key=True)
+    salt: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class IncumbentTable(SQLModel, table=True):
+    """See :class:`fairalloc.model.Incumbent`."""
+
+    __tablename__ = "incumbent"
+    season_no: int = Field(primary_key=True, foreign_key="season.season_no")
+    site_id: str = Field(primary_key=True)
+    applicant_id: str = Field(primary_key=True)
+
+
+class StandingTable(SQLModel, table=True):
+    """Where an application stands now; a site has one holder at most."""
+
+    __tablename__ = "standing"
+    season_no: int = Field(primary_key=True, foreign_key="season.season_no")
+    application_no: int = Field(primary_key=True)
+    status: int
+    reason: int
+    site_no: int | None
+    width: int
+
+    __table_args__ = (UniqueConstraint("season_no", "site_no"),)
+
+
+class TransitionTable(SQLModel, table=True):
+    """Every transition of every application, by the call that carries it to the chain."""
+
+    __tablename__ = "transition"
+    season_no: int = Field(primary_key=True, foreign_key="season.season_no")
+    application_no: int = Field(primary_key=True)
+    seq: int = Field(primary_key=True)
+    status: int
+    reason: int
+    site_no: int
+    width: int
+
+
+class OutboxTable(SQLModel, table=True):
+    """Calls on their way to the chain. What is signed is kept byte for byte; what is mined, where."""
+
+    __tablename__ = "outbox"
+    season_no: int = Field(primary_key=True, foreign_key="season.season_no")
+    seq: int = Field(primary_key=True)
+    call: str = Field(sa_column=Column(Text, nullable=False))
+    raw: bytes | None = Field(sa_column=Column(LargeBinary))
+    tx_hash: bytes | None = Field(sa_column=Column(LargeBinary))
+    block_number: int | None
+    block_hash: bytes | None = Field(sa_column=Column(LargeBinary))
+    gas_used: int | None
+
+
+class DocumentTable(SQLModel, table=True):
+    """Files that a stage left, byte for byte as they are published."""
+
+    __tablename__ = "document"
+    season_no: int = Field(primary_key=True, foreign_key="season.season_no")
+    name: str = Field(primary_key=True)
+    content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
