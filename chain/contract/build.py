@@ -21,6 +21,7 @@ ARTIFACT = FOLDER / "season_ledger.json"
 
 _BEGIN = "# --- generated from fairalloc/status.py by chain/contract/build.py: begin ---\n"
 _END = "# --- generated: end ---\n"
+_PRAGMA = re.compile(r"^# pragma (evm-version|optimize) (\S+)$", re.MULTILINE)
 
 
 def legality_table() -> int:
@@ -31,11 +32,13 @@ def legality_table() -> int:
 def constants() -> str:
     """The generated lines of the source."""
     holds = sum(1 << status for status in HOLDS_SITE)
+    moves = sum(1 << (16 * a + b) for a in range(16) for b in range(16) if (a in HOLDS_SITE) != (b in HOLDS_SITE))
     decided = (Status.ALLOCATED, Status.WAITLISTED)
     decisions = sum(1 << (16 * before + after) for before in range(16) for after in decided)
     return (
         f"LEGAL: constant(uint256) = {legality_table()}\n"
         f"HOLDS: constant(uint256) = {holds}\n"
+        f"MOVES: constant(uint256) = {moves}\n"
         f"DECISIONS: constant(uint256) = {decisions}\n"
     )
 
@@ -54,6 +57,7 @@ def compiled(source: str) -> dict[str, Any]:
     return {
         "contract": "season_ledger",
         "compiler": f"vyper {vyper.__version__}",
+        "settings": dict(_PRAGMA.findall(source)),
         "source_sha256": hashlib.sha256(source.encode()).hexdigest(),
         "abi": outputs["abi"],
         "bytecode": outputs["bytecode"],

@@ -14,10 +14,12 @@
 # --- generated from fairalloc/status.py by chain/contract/build.py: begin ---
 LEGAL: constant(uint256) = 154291160655804613175083704024026498187094984441881296485744642
 HOLDS: constant(uint256) = 1616
+MOVES: constant(uint256) = 2855268424620477177149564037779712064616661454381989759666898353620671006288
 DECISIONS: constant(uint256) = 84809953206548827044043751894667270572319512687125155625146319255051960368
 # --- generated: end ---
 
-# No transition leads to status 0, so the table's cells (before, 0) are free to carry the other rights.
+# No transition leads to status 0, so the table's cells (before, 0) are free to carry the other rights;
+# `record` looks at the cells of LEGAL only.
 MAY_OPEN: constant(uint256) = 1
 MAY_COMMIT: constant(uint256) = 1 << 16
 MAY_CLOSE: constant(uint256) = 1 << 32
@@ -39,8 +41,11 @@ EIGHT_SUBMITTED: constant(uint256) = max_value(uint256) // (2**32 - 1)
 FLAG_OPEN: constant(uint256) = 1 << 128
 FLAG_INPUTS: constant(uint256) = 1 << 129
 FLAG_CLOSED: constant(uint256) = 1 << 130
+U24: constant(uint256) = 2**24 - 1
 U32: constant(uint256) = 2**32 - 1
 U64: constant(uint256) = 2**64 - 1
+# Width and first site, as they stand side by side in a record.
+PLACE: constant(uint256) = 2**28 - 1
 
 MAX_SUBMIT: constant(uint256) = 1500
 MAX_WORDS: constant(uint256) = 400
@@ -237,11 +242,12 @@ def record(season: uint32, seq: uint256, words: DynArray[uint256, MAX_WORDS]):
     """
     key: uint256 = convert(season, uint256)
     state: uint256 = self._begin(key, seq)
-    allowed: uint256 = self.rights[msg.sender]
+    # Without the table's mask, the rights kept in its cells (before, 0) would let their holders erase a status.
+    allowed: uint256 = self.rights[msg.sender] & LEGAL
     if state & FLAG_INPUTS == 0:
         allowed = allowed & ~DECISIONS
     applications: uint256 = (state >> 64) & U32
-    site_count: uint256 = (state >> 96) & U32
+    site_limit: uint256 = unsafe_add((state >> 96) & U32, 1)
     base: uint256 = key << 32
     assert len(words) != 0, "empty"
 
@@ -259,8 +265,7 @@ def record(season: uint32, seq: uint256, words: DynArray[uint256, MAX_WORDS]):
                 break
             number: uint256 = unsafe_sub(rest >> 232, 1)
             after: uint256 = (rest >> 228) & 15
-            width: uint256 = (rest >> 224) & 15
-            site: uint256 = (rest >> 200) & 16777215
+            place: uint256 = (rest >> 200) & PLACE
             rest = rest << 64
             assert number < applications, "unknown application"
 
@@ -271,22 +276,28 @@ def record(season: uint32, seq: uint256, words: DynArray[uint256, MAX_WORDS]):
                 lane_key = wanted
                 lane_word = self.lanes[wanted]
             offset: uint256 = (number & 7) << 5
-            lane: uint256 = (lane_word >> offset) & U32
-            before: uint256 = lane & 15
-            assert (allowed >> ((before << 4) | after)) & 1 == 1, "illegal transition"
+            before: uint256 = (lane_word >> offset) & 15
+            cell: uint256 = (before << 4) | after
+            assert (allowed >> cell) & 1 != 0, "illegal transition"
 
-            held: uint256 = (HOLDS >> before) & 1
-            holds: uint256 = (HOLDS >> after) & 1
-            changed: uint256 = (lane & ~convert(15, uint256)) | after
-            if held != holds:
-                if holds == 1:
-                    assert width != 0 and site != 0 and unsafe_add(site, width) <= site_count + 1, "bad site"
+            if (MOVES >> cell) & 1 == 0:
+                assert place == 0, "site not expected"
+                lane_word = lane_word ^ ((before ^ after) << offset)
+            else:
+                # The application's lane before the change, and after it.
+                lane: uint256 = (lane_word >> offset) & U32
+                changed: uint256 = after
+                gives: bool = (HOLDS >> after) & 1 != 0
+                width: uint256 = place >> 24
+                site: uint256 = place & U24
+                if gives:
+                    assert width != 0 and site != 0 and unsafe_add(site, width) <= site_limit, "bad site"
                     changed = after | (width << 4) | (site << 8)
                 else:
-                    assert width == 0 and site == 0, "site not expected"
+                    assert place == 0, "site not expected"
                     width = (lane >> 4) & 15
                     site = lane >> 8
-                    changed = after
+                lane_word = lane_word ^ ((lane ^ changed) << offset)
                 for _k: uint256 in range(15):
                     if width == 0:
                         break
@@ -297,14 +308,11 @@ def record(season: uint32, seq: uint256, words: DynArray[uint256, MAX_WORDS]):
                         site_key = wanted
                         site_word = self.taken[wanted]
                     bit: uint256 = 1 << (site & 255)
-                    if holds == 1:
+                    if gives:
                         assert site_word & bit == 0, "site taken"
                     site_word = site_word ^ bit
                     site = unsafe_add(site, 1)
                     width = unsafe_sub(width, 1)
-            else:
-                assert width == 0 and site == 0, "site not expected"
-            lane_word = lane_word ^ ((lane ^ changed) << offset)
 
     self.lanes[lane_key] = lane_word
     if site_key != base | U32:
