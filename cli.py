@@ -14,11 +14,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from data.importers import read_season
-from data.season_files import write_season
-from data.store import SqlStore, open_store
-from data.synthetic import synthesize
-from fairalloc.report.page import render_report
 
 from chain.client import LedgerClient, deploy
 from chain.contract.artifact import artifact
@@ -27,6 +22,10 @@ from chain.node.export import export_journal, replica_from_export
 from chain.node.manager import open_node
 from chain.node_port import Node
 from chain.rpc_node import RpcNode
+from data.importers import read_season
+from data.season_files import write_season
+from data.store import SqlStore, open_store
+from data.synthetic import synthesize
 from fairalloc.audit import audit_bundle, audit_chain, audit_database
 from fairalloc.bundle.folder import read_bundle, write_bundle
 from fairalloc.console import (
@@ -46,6 +45,7 @@ from fairalloc.ledger import SeasonNo
 from fairalloc.model import SeasonInput
 from fairalloc.numbering import application_label
 from fairalloc.ports import SeasonRecord
+from fairalloc.report.page import render_report
 from fairalloc.rules import Rules, parse_rules, read_rules
 from fairalloc.services import lookup, pipeline
 from fairalloc.services.bundling import bundle_files
@@ -57,6 +57,7 @@ from fairalloc.summary import summarize
 from solver.optimal import solve
 from solver.verify import check_files
 
+CODE_HASH = "0x" + artifact().code_hash.hex()
 PROGRAM = f"fairalloc {version('fairalloc')}"
 
 app = typer.Typer(
@@ -153,7 +154,7 @@ def run(
         context = pipeline.allocate(tools, context, ledger, watch)
         files = pipeline.publish_and_bundle(tools, context, ledger, watch)
         write_bundle(out_dir, files)
-        found = pipeline.audit(tools, context, ledger, files, artifact().code_hash, watch)
+        found = pipeline.audit(tools, context, ledger, files, CODE_HASH, watch)
     report = {"seconds": watch.seconds, "audit": {"checked": found.checked, "findings": found.findings}}
     (out_dir / "run.json").write_text(json.dumps(report, indent=2) + "\n")
     with watch.lap("report"):
@@ -356,7 +357,7 @@ def audit(
     with _audited_node(workspace, export) as node:
         ledger = LedgerClient(node, contract)
         history = ledger.history(season_no)
-        audit_chain(found, files, ledger.identity(), history, artifact().code_hash)
+        audit_chain(found, files, ledger.identity(), history, CODE_HASH)
     record = None if no_db or export is not None else _own_record(workspace, season_no)
     if record is not None:
         audit_database(found, workspace.store().standings(season_no), history)

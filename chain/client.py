@@ -9,7 +9,7 @@ from typing import Any
 from eth_hash.auto import keccak
 from eth_utils.address import to_checksum_address
 from web3 import Web3
-from web3.types import TxReceipt
+from web3.types import Nonce, TxReceipt
 from web3.utils import get_create_address
 
 from chain.abi import array_after, words
@@ -53,7 +53,7 @@ _KEY_OF_ROLE = ((Role.CLERK, CLERK), (Role.ALLOCATOR, ALLOCATOR), (Role.DESK, DE
 
 def contract_address(keyring: Keyring) -> str:
     """Where the contract of these keys lives: the address that the admin key's first transaction creates."""
-    return str(get_create_address(to_checksum_address(keyring.address(ADMIN)), 0))
+    return str(get_create_address(to_checksum_address(keyring.address(ADMIN)), Nonce(0)))
 
 
 def deploy(node: Node, keyring: Keyring) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any
+
+from sqlalchemy import RowMapping
 
 from fairalloc.instants import Instant
 from fairalloc.model import (
@@ -22,7 +23,7 @@ from fairalloc.model import (
 )
 from fairalloc.ports import Registration
 
-Row = Mapping[str, Any]
+Row = RowMapping
 
 
 def fair_row(fair: Fair) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, Table, bindparam, func, select
+from sqlalchemy import Connection, Engine, RowMapping, Select, Table, bindparam, func, select
 from sqlalchemy.exc import DatabaseError, IntegrityError
 from sqlmodel import SQLModel
 
@@ -132,7 +132,7 @@ class SqlStore:
     def load_input(self, season_no: SeasonNo) -> SeasonInput:
         """See :class:`fairalloc.ports.Store`."""
 
-        def load(table: Table, key: str) -> list[Mapping[str, Any]]:
+        def load(table: Table, key: str) -> list[RowMapping]:
             found = self._read(select(table).where(table.c.season_no == season_no))
             # Databases sort text by locale; the season's tuples are sorted as Python does.
             return sorted(found, key=lambda row: str(row[key]))
@@ -275,7 +275,7 @@ class SqlStore:
         with self._write() as connection:
             connection.execute(change, values)
 
-    def _read(self, question: Select[Any]) -> Sequence[Mapping[str, Any]]:
+    def _read(self, question: Select[Any]) -> Sequence[RowMapping]:
         with self._connect() as connection:
             return connection.execute(question).mappings().all()
 
@@ -372,7 +372,7 @@ def _apply(connection: Connection, season_no: int, steps: Sequence[tuple[int, Tr
     _insert(connection, TRANSITION, season_no, history)
 
 
-def _record(row: Mapping[str, Any]) -> SeasonRecord:
+def _record(row: RowMapping) -> SeasonRecord:
     return SeasonRecord(
         SeasonNo(row["season_no"]),
         row["season_id"],
@@ -386,7 +386,7 @@ def _outbox_row(call: LedgerCall) -> dict[str, Any]:
     return {"seq": call.seq, "call": call_to_json(call)}
 
 
-def _entry(row: Mapping[str, Any]) -> OutboxEntry:
+def _entry(row: RowMapping) -> OutboxEntry:
     call = call_from_json(row["call"])
     where = (call.season_no, call.seq)
     signed = None if row["raw"] is None else SignedCall(*where, bytes(row["raw"]), bytes(row["tx_hash"]))

@@ -1,0 +1,104 @@
+"""The season.toml of a made-up season."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Mapping, Sequence
+
+_RULES = """\
+# The rules of a made-up season, in the format of docs/season-format.md.
+
+features = ["cold", "power", "vehicle", "water"]
+
+[season]
+id = "{season_id}"
+name = "Weekend fairs 2026 (made up)"
+
+[campaign]
+id = "campaign"
+clause = "1. Applications are taken for eleven days. What comes before or after does not take part."
+opens = 2026-02-02T09:00:00+03:00
+closes = 2026-02-13T09:00:00+03:00
+
+[mechanism]
+id = "allocation"
+clause = "2. Sites are given out in the order of the queue, so that no one who could be placed without displacing\
+ somebody ahead of them is left out; among such allocations the one that meets the best choices."
+name = "optimal"
+goals = ["priority", "choices"]
+
+[priority]
+id = "queue"
+clause = "3. The queue follows the time of submission, then the registration number."
+keys = ["submitted_at", "registration_no"]
+
+[lottery]
+id = "lottery"
+clause = "4. Ties are broken by lot, once for each applicant."
+source = "The number printed on the city gazette of the day on which the campaign closes."
+value = "gazette 2026-02-13 no. 31"
+
+[documents]
+id = "documents"
+clause = "5. An application without its documents does not take part."
+
+[duplicates]
+id = "duplicates"
+clause = "6. Of applications that repeat each other only the first takes part."
+
+[stalls]
+id = "one-stall"
+clause = "7. Each application is for one stall."
+multiple = "reduce"
+
+[numbering]
+id = "returning"
+clause = "8. Who comes back to a fair stands where they stood, if that costs nobody a place or a better choice."
+returning = "keep"
+
+[[admissions]]
+id = "individuals"
+clause = "9. Individuals sell what they grow on their own plot."
+kinds = ["individual"]
+categories = ["vegetables"]
+
+[[admissions]]
+id = "producers"
+clause = "10. Farmers, entrepreneurs and companies sell goods of every category."
+kinds = ["farmer", "entrepreneur", "company"]
+categories = ["vegetables", "meat-dairy", "fish", "bread-groceries"]
+
+[[application_caps]]
+id = "individuals-once"
+clause = "11. An individual takes part with one application in each period."
+kinds = ["individual"]
+per = "period"
+max_applications = 1
+
+[[application_caps]]
+id = "producers-thrice"
+clause = "12. Everyone else takes part with at most three applications in each period."
+kinds = ["farmer", "entrepreneur", "company"]
+per = "period"
+max_applications = 3
+"""
+
+
+def rules_text(
+    season_id: str, periods: Sequence[str], groups: Mapping[str, Sequence[tuple[str, str]]], kinds: Sequence[str]
+) -> str:
+    """The text of the rules; periods are months like ``2026-04``."""
+    parts = [_RULES.replace("{season_id}", season_id)]
+    for period in periods:
+        year, month = map(int, period.split("-"))
+        last = monthrange(year, month)[1]
+        parts.append(f'[[periods]]\nid = "{period}"\nstarts = {period}-01\nends = {period}-{last}\n')
+    for category, items in groups.items():
+        named = "".join(f"\n    {_string(group)},{f'  # {name}' if name else ''}" for group, name in items)
+        parts.append(f'[[categories]]\nid = "{category}"\ngroups = [{named}\n]\n')
+    parts += [f'[[kinds]]\nid = "{kind}"\n' for kind in kinds]
+    return "\n".join(parts)
+
+
+def _string(text: str) -> str:
+    return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'

@@ -1,0 +1,42 @@
+"""Fixtures that several kinds of tests share: the command line as a user has it, and the real data where it is."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+REAL_DATA = ROOT.parent / "shared" / "real"
+
+Cli = Callable[..., subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture
+def cli(tmp_path: Path) -> Cli:
+    """Runs `fairalloc` as a process in an empty folder of its own."""
+
+    def run(*arguments: object, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
+        environment = {**os.environ, "NO_COLOR": "1", "COLUMNS": "200"}
+        environment.pop("FAIRALLOC_STATE", None)
+        words = [sys.executable, str(ROOT / "cli.py"), *map(str, arguments)]
+        done = subprocess.run(
+            words, capture_output=True, text=True, cwd=tmp_path, env=environment, timeout=300, check=False
+        )
+        if expect is not None:
+            assert done.returncode == expect, f"{words}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder with real data, which is not part of the project."""
+    if not REAL_DATA.is_dir():
+        pytest.skip(f"the real data is not beside the checkout (looked for {REAL_DATA.name} in ../shared)")
+    return REAL_DATA

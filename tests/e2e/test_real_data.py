@@ -1,0 +1,45 @@
+"""The real seasons: Amsterdam's Dappermarkt, and Moscow's fairs and product groups with made-up applications."""
+
+from __future__ import annotations
+
+import csv
+import json
+import shutil
+
+import pytest
+
+from tests.e2e.amsterdam import season_toml
+
+pytestmark = pytest.mark.real
+
+
+def test_a_real_market_day_in_amsterdam(real_data, cli, tmp_path):
+    """Requests for several stalls are served with one for now: the rule `stalls` says so."""
+    folder = tmp_path / "dapp"
+    shutil.copytree(real_data / "amsterdam-dapp", folder)
+    (folder / "season.toml").write_text(season_toml(folder), encoding="utf-8")
+    season = json.loads(cli("run", folder, "--out", "bundle", "--json").stdout)
+    assert season["audit"]["findings"] == []
+    assert set(season["proven"]) == {"priority", "choices"}
+    assert season["applications"] == 122
+    assert season["refused"] == 0
+    # With one stall each there is room for everyone who has a suitable site at all.
+    outcome = list(csv.DictReader((tmp_path / "bundle" / "outcome.csv").open(encoding="utf-8")))
+    assert {row["reason_code"] for row in outcome if row["status"] == "WAITLISTED"} <= {"60", "61"}
+    assert season["placed"] >= 116  # as many as Amsterdam's own program placed that day, which gave out more stalls
+    assert season["returning vendors on their stall"] > 0
+
+
+def test_moscows_fairs_and_product_groups(real_data, cli, tmp_path):
+    moscow = real_data / "moscow"
+    made = cli(
+        *("synth", "moscow", "--applications", 4000),
+        *("--fairs", moscow / "fairs.csv", "--groups", moscow / "product_groups.csv"),
+    )
+    assert "4,000 applications" in made.stdout
+    season = json.loads(cli("run", "moscow", "--out", "bundle", "--json").stdout)
+    assert season["audit"]["findings"] == []
+    assert set(season["proven"]) == {"priority", "choices"}
+    fairs = list(csv.DictReader((tmp_path / "bundle" / "fairs.csv").open(encoding="utf-8")))
+    assert len(fairs) == 99
+    assert "audit passed" in cli("audit", "bundle").stdout
