@@ -25,7 +25,7 @@ from chain.rpc_node import RpcNode
 from data.importers import read_season
 from data.season_files import write_season
 from data.store import SqlStore, open_store
-from data.synthetic import synthesize
+from data.synthetic import read_fairs, read_groups, synthesize
 from fairalloc.audit import audit_bundle, audit_chain, audit_database
 from fairalloc.bundle.folder import read_bundle, write_bundle
 from fairalloc.console import (
@@ -106,7 +106,11 @@ class Workspace:
     @contextmanager
     def node(self) -> Iterator[Node]:
         """The node by URL, or the embedded one."""
-        node: Node = RpcNode(self.rpc) if self.rpc else open_node(self.state / "node", self._keyring().addresses())
+        if self.rpc:
+            node: Node = RpcNode(self.rpc)
+        else:
+            python = os.environ.get("FAIRALLOC_NODE") == "py-evm"
+            node = open_node(self.state / "node", self._keyring().addresses(), prefer="py-evm" if python else "auto")
         try:
             yield node
         finally:
@@ -176,12 +180,19 @@ def synth(
     folder: Annotated[Path, typer.Argument(help="Folder to write the season into.")],
     applications: Annotated[int, typer.Option("--applications", min=1, help="How many applications.")] = 20_000,
     seed: Seed = 2026,
+    fairs: Annotated[Path | None, typer.Option("--fairs", help="Take the fairs from this fairs.csv.")] = None,
+    groups: Annotated[Path | None, typer.Option("--groups", help="Take the product groups from this CSV file.")] = None,
 ) -> None:
     """Write a made-up season, calibrated to Moscow's, as CSV files.
 
     Example: fairalloc synth seasons/test --applications 2000 --seed 7
     """
-    made = synthesize(applications, seed=seed)
+    made = synthesize(
+        applications,
+        seed=seed,
+        fairs=None if fairs is None else read_fairs(fairs),
+        groups=None if groups is None else read_groups(groups),
+    )
     write_season(folder, made.rules_text, made.season)
     out.print(
         f"{folder}: {len(made.season.applications):,} applications, {len(made.season.sites):,} sites;"

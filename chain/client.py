@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cache
 from typing import Any
 
 from eth_hash.auto import keccak
+from eth_typing import HexStr
 from eth_utils.address import to_checksum_address
 from web3 import Web3
-from web3.types import Nonce, TxReceipt
+from web3.exceptions import ContractLogicError
+from web3.types import BlockIdentifier, Nonce, TxReceipt
 from web3.utils import get_create_address
 
 from chain.abi import array_after, words
@@ -47,6 +50,9 @@ RIGHTS: Mapping[str, int] = {
     DESK: legality_mask(Role.DESK),
 }
 """What each role's key may do: the contract's mask."""
+
+_STATE_BYTES = 6 * 32
+"""The length of what the contract's ``season_state`` returns."""
 
 _KEY_OF_ROLE = ((Role.CLERK, CLERK), (Role.ALLOCATOR, ALLOCATOR), (Role.DESK, DESK))
 
@@ -93,7 +99,6 @@ class LedgerClient:
         self._node = node
         self._address = to_checksum_address(address)
         self._keyring = keyring
-        self._contract = node.w3.eth.contract(address=self._address, abi=artifact().abi)
 
     def identity(self) -> ChainIdentity:
         """See :class:`fairalloc.ports.Ledger`."""
@@ -108,8 +113,7 @@ class LedgerClient:
 
     def season_head(self, season_no: SeasonNo) -> SeasonHead | None:
         """See :class:`fairalloc.ports.Ledger`."""
-        next_seq, head, applications, *_ = self._contract.functions.season_state(season_no).call()
-        return SeasonHead(next_seq, bytes(head), applications) if next_seq else None
+        return self._head_at(season_no, "latest")
 
     def sign(self, calls: Sequence[LedgerCall]) -> Sequence[SignedCall]:
         """See :class:`fairalloc.ports.Ledger`."""
@@ -153,8 +157,27 @@ class LedgerClient:
 
     def history(self, season_no: SeasonNo) -> History:
         """See :class:`fairalloc.ports.Ledger`."""
-        logs, timestamps = season_logs(self._node.w3, self._address, season_no)
-        return replay(season_no, self._node.w3.eth.chain_id, self._address, logs, timestamps)
+        read = season_logs(self._node.w3, self._address, season_no)
+        history = replay(season_no, self._node.w3.eth.chain_id, self._address, read.logs, read.timestamps)
+        # Logs left out at the end break no sequence: only the contract's own state tells.
+        there = self._head_at(season_no, read.last_block)
+        found = SeasonHead(history.next_seq, history.head, len(history.commitments)) if history.next_seq else None
+        if there == found:
+            return history
+        last = history.next_seq - 1
+        finding = f"the contract's state is not the one that its logs lead to, whose last call is {last}"
+        return replace(history, findings=(*history.findings, finding))
+
+    def _head_at(self, season_no: SeasonNo, block: BlockIdentifier) -> SeasonHead | None:
+        data = _selector("season_state(uint32)") + words(season_no)
+        try:
+            state = bytes(self._node.w3.eth.call({"to": self._address, "data": HexStr("0x" + data.hex())}, block))
+        except ContractLogicError:
+            state = b""
+        if len(state) != _STATE_BYTES:
+            return None  # other code, or none, at this address: identity() tells
+        next_seq, applications = int.from_bytes(state[:32], "big"), int.from_bytes(state[64:96], "big")
+        return SeasonHead(next_seq, state[32:64], applications) if next_seq else None
 
     def _reason(self, call: SignedCall) -> str:
         """Why the contract refused, as far as the node can still tell."""

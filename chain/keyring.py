@@ -83,8 +83,18 @@ def _write_private(path: Path, content: bytes) -> None:
             os.link(name, path)
         except FileExistsError:
             return
+        _sync(path.parent)
     finally:
         Path(name).unlink()
+
+
+def _sync(folder: Path) -> None:
+    """Make a folder's new entries survive a loss of power."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def default_password(folder: Path) -> str:

@@ -3,24 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from web3 import Web3
 
 from chain.replay import season_topic
+from chain.rpc_node import UNREACHABLE
 from fairalloc.errors import ChainUnavailableError
 
 CHUNK = 5_000
 """Blocks asked for at once; public nodes allow about this many."""
 
 
-def season_logs(w3: Web3, contract: str, season_no: int) -> tuple[list[dict[str, Any]], dict[int, int]]:
-    """A season's logs in order as JSON-RPC objects, and the timestamps of their blocks.
+@dataclass(frozen=True, slots=True)
+class SeasonLogs:
+    """A season's logs in order as JSON-RPC objects, the timestamps of their blocks, and the last block looked at."""
+
+    logs: list[dict[str, Any]]
+    timestamps: dict[int, int]
+    last_block: int
+
+
+def season_logs(w3: Web3, contract: str, season_no: int) -> SeasonLogs:
+    """Everything that a contract has logged of a season so far.
 
     Raises:
         ChainUnavailableError: when the node does not answer.
     """
-    logs = list(_chunks(w3, contract, season_no, 0, _number(w3, "eth_blockNumber", [])))
+    last = int(_request(w3, "eth_blockNumber", []), 16)
+    logs = list(_chunks(w3, contract, season_no, 0, last))
     logs.sort(key=lambda log: (int(log["blockNumber"], 16), int(log["logIndex"], 16)))
     timestamps: dict[int, int] = {}
     for log in logs:
@@ -30,41 +42,32 @@ def season_logs(w3: Web3, contract: str, season_no: int) -> tuple[list[dict[str,
             if stated is None:
                 stated = _request(w3, "eth_getBlockByNumber", [hex(number), False])["timestamp"]
             timestamps[number] = int(stated, 16)
-    return logs, timestamps
+    return SeasonLogs(logs, timestamps, last)
 
 
 def _chunks(w3: Web3, contract: str, season_no: int, first: int, last: int) -> Iterator[dict[str, Any]]:
+    span = CHUNK
     while first <= last:
-        span = min(CHUNK, last - first + 1)
-        while True:
-            question = {
-                "address": contract,
-                "fromBlock": hex(first),
-                "toBlock": hex(first + span - 1),
-                "topics": [None, season_topic(season_no)],
-            }
-            try:
-                yield from _request(w3, "eth_getLogs", [question])
-                break
-            except ChainUnavailableError:
-                if span == 1:
-                    raise
-                span //= 2
+        question = {
+            "address": contract,
+            "fromBlock": hex(first),
+            "toBlock": hex(min(first + span - 1, last)),
+            "topics": [None, season_topic(season_no)],
+        }
+        try:
+            found = _request(w3, "eth_getLogs", [question])
+        except ChainUnavailableError as error:
+            if span == 1 or error.code == UNREACHABLE:
+                raise
+            span //= 2
+            continue
+        yield from found
         first += span
-
-
-def _number(w3: Web3, method: str, parameters: list[Any]) -> int:
-    return int(_request(w3, method, parameters), 16)
 
 
 def _request(w3: Web3, method: str, parameters: list[Any]) -> Any:
     """The plain JSON result: web3's formatters cost more than the whole replay."""
-    try:
-        answer = w3.provider.make_request(method, parameters)  # type: ignore[arg-type]
-    except (OSError, TimeoutError) as error:
-        raise ChainUnavailableError(
-            "chain.unreachable", f"the node does not answer: {type(error).__name__}", "check --rpc, or start the node"
-        ) from None
+    answer = w3.provider.make_request(method, parameters)  # type: ignore[arg-type]
     if answer.get("error") is not None:
         raise ChainUnavailableError("chain.error", f"{method} failed: {answer['error']}", "see the node's own log")
     return answer["result"]

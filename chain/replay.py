@@ -30,6 +30,9 @@ _EVENT_OF = {keccak(signature.encode()): name for name, signature in _SIGNATURES
 _LEGAL = frozenset((before, int(after)) for before, after in TRANSITIONS)
 _HOLDS = frozenset(map(int, HOLDS_SITE))
 _DECISIONS = frozenset({int(Status.ALLOCATED), int(Status.WAITLISTED)})
+_LIMIT = 2**63
+_UNREADABLE = (ValueError, IndexError, KeyError, TypeError, OverflowError)
+"""What reading a log that no contract ever wrote can raise."""
 
 
 def season_topic(season_no: int) -> str:
@@ -45,7 +48,9 @@ class _Replay:
     chain_id: int
     contract: str
     head: bytes = b""
+    stated: bytes = b""
     next_seq: int = 0
+    closed: bool = False
     rules_hash: bytes = b""
     site_count: int = 0
     first_block: int = 0
@@ -63,8 +68,12 @@ class _Replay:
 
     def take(self, log: Mapping[str, Any], timestamp: int) -> None:
         """Apply one log."""
+        if int(log["address"], 16) != int(self.contract, 16) or log["topics"][1] != season_topic(self.season_no):
+            raise ValueError("it belongs to another contract or season")
         event = _EVENT_OF.get(bytes.fromhex(log["topics"][0][2:]))
         block = int(log["blockNumber"], 16)
+        if not (0 <= block < _LIMIT and 0 <= timestamp < _LIMIT):
+            raise ValueError("its block is out of range")
         data = bytes.fromhex(log["data"][2:])
         self.first_block = self.first_block or block
         self.last_block = block
@@ -78,8 +87,10 @@ class _Replay:
             case "Recorded":
                 self._recorded(data, block, timestamp)
             case "SeasonClosed":
-                seq, actor, head = _int(data, 0), _address(data, 1), _word(data, 2)
+                seq, actor, head = _count(data, 0), _address(data, 1), _word(data, 2)
+                _end(data, 3)
                 self._sequence(seq, heads.close_payload(seq, actor), head)
+                self.closed = True
             case _:
                 self.findings.append(f"block {block}: an event that the contract does not have")
 
@@ -87,9 +98,11 @@ class _Replay:
         if self.next_seq:
             self.findings.append("the season is opened twice")
             return
-        self.rules_hash, self.site_count = _word(data, 1), _int(data, 2)
+        _address(data, 0)
+        self.rules_hash, self.site_count, self.stated = _word(data, 1), _count(data, 2), _word(data, 3)
+        _end(data, 4)
         self.head = heads.opening_head(self.chain_id, self.contract, self.season_no, self.rules_hash, self.site_count)
-        if self.head != _word(data, 3):
+        if self.head != self.stated:
             self.findings.append("call 0: the head stated is not that of this chain, contract, season and rules")
         self.next_seq = 1
 
@@ -99,21 +112,26 @@ class _Replay:
             self.findings.append(f"call {seq}: the season was never opened")
         elif seq != self.next_seq:
             self.findings.append(f"call {seq} follows call {self.next_seq - 1}: calls are missing or out of order")
+        if self.closed:
+            self.findings.append(f"call {seq}: the season was closed before it")
         self.next_seq = seq + 1
         self.head = heads.next_head(self.head, payload)
-        if self.head != stated:
+        # Once two heads differ they differ for good; a break stands where the stated ones do not follow each other.
+        if self.head != stated and heads.next_head(self.stated, payload) != stated:
             self.findings.append(f"call {seq}: the head recomputed from the payloads is not the one stated")
-            self.head = stated  # go on from what is stated, so that one break is one finding
+        self.stated = stated
 
     def _submitted(self, data: bytes, block: int, timestamp: int) -> None:
-        seq, actor, first, head = _int(data, 0), _address(data, 1), _int(data, 2), _word(data, 3)
+        seq, actor, first, head = _count(data, 0), _address(data, 1), _count(data, 2), _word(data, 3)
         items = _array(data, 4)
         self._sequence(seq, heads.submit_payload(seq, actor, first - 1, items), head)
         if first != len(self.status):
             self.findings.append(f"call {seq}: applications start at {first}, not at {len(self.status)}")
         commitments = [items[start : start + 32] for start in range(0, len(items), 32)]
         for number in range(len(self.status), len(self.status) + len(commitments)):
-            self.rows.append((seq, block, timestamp, number, NO_STATUS, int(Status.SUBMITTED), int(Reason.RECEIVED), 0, 0))
+            self.rows.append(
+                (seq, block, timestamp, number, NO_STATUS, int(Status.SUBMITTED), int(Reason.RECEIVED), 0, 0)
+            )
         count = len(commitments)
         self.commitments += commitments
         self.status += [int(Status.SUBMITTED)] * count
@@ -122,13 +140,14 @@ class _Replay:
         self.width += [0] * count
 
     def _committed(self, data: bytes, block: int, timestamp: int) -> None:
-        seq, actor, topic = _int(data, 0), _address(data, 1), _int(data, 2)
+        seq, actor, topic = _count(data, 0), _address(data, 1), _int(data, 2)
         digest, head = _word(data, 3), _word(data, 4)
+        _end(data, 5)
         self._sequence(seq, heads.commit_payload(seq, actor, topic, digest), head)
         self.commits.append(RecordedCommit(seq, block, timestamp, topic, digest))
 
     def _recorded(self, data: bytes, block: int, timestamp: int) -> None:
-        seq, actor, head = _int(data, 0), _address(data, 1), _word(data, 2)
+        seq, actor, head = _count(data, 0), _address(data, 1), _word(data, 2)
         words = _array(data, 3)
         self._sequence(seq, heads.record_payload(seq, actor, words), head)
         records = unpack(words)
@@ -183,7 +202,7 @@ def replay(
     for log in logs:
         try:
             state.take(log, timestamps.get(int(log["blockNumber"], 16), 0))
-        except (ValueError, IndexError, KeyError) as error:
+        except _UNREADABLE as error:
             state.findings.append(f"a log cannot be read: {error}")
     return History(
         season_no=season_no,
@@ -215,15 +234,30 @@ def _int(data: bytes, index: int) -> int:
     return int.from_bytes(_word(data, index), "big")
 
 
+def _count(data: bytes, index: int) -> int:
+    """A number that counts calls, applications or sites."""
+    number = _int(data, index)
+    if number >= _LIMIT:
+        raise ValueError("a number in it is out of range")
+    return number
+
+
 def _address(data: bytes, index: int) -> str:
-    return "0x" + _word(data, index)[12:].hex()
+    word = _word(data, index)
+    if any(word[:12]):
+        raise ValueError("an address in it is too long")
+    return "0x" + word[12:].hex()
+
+
+def _end(data: bytes, words: int) -> None:
+    if len(data) != 32 * words:
+        raise ValueError("its data is too long")
 
 
 def _array(data: bytes, index: int) -> bytes:
-    """The items of a dynamic array whose offset stands at that word."""
-    start = _int(data, index)
-    length = int.from_bytes(data[start : start + 32], "big")
-    items = data[start + 32 : start + 32 + 32 * length]
-    if len(items) != 32 * length:
-        raise ValueError("its array is too short")
-    return items
+    """The items of the dynamic array, the only one and the last, whose offset stands at that word."""
+    start = 32 * (index + 1)
+    if _int(data, index) != start:
+        raise ValueError("its array is not where it belongs")
+    _end(data, index + 2 + _int(data, index + 1))
+    return data[start + 32 :]

@@ -4,18 +4,41 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import Any
 
 from eth_typing import HexStr
 from eth_utils.crypto import keccak
+from requests.exceptions import ConnectionError as RequestsConnectionError
 from web3 import HTTPProvider, Web3
-from web3.exceptions import TransactionNotFound, Web3RPCError
-from web3.types import TxReceipt
+from web3.exceptions import TransactionNotFound, Web3Exception, Web3RPCError
+from web3.types import RPCEndpoint, RPCResponse, TxReceipt
 
 from fairalloc.errors import ChainUnavailableError
 
+UNREACHABLE = "chain.unreachable"
 WAIT_SECONDS = 300
 _POLL_SECONDS = 0.02
 _KNOWN = ("already known", "already imported", "nonce too low", "known transaction")
+
+
+class _Provider(HTTPProvider):
+    """Speaks to a URL; that nobody answers becomes an error with a remedy."""
+
+    def make_request(self, method: RPCEndpoint, params: Any) -> RPCResponse:
+        """Ask, see :class:`web3.HTTPProvider`.
+
+        Raises:
+            ChainUnavailableError: when the node does not answer; ``chain.no-answer`` when it may answer less.
+        """
+        try:
+            return super().make_request(method, params)
+        except (OSError, TimeoutError) as error:
+            # The error's own words may hold the URL, and that a password.
+            raise ChainUnavailableError(
+                UNREACHABLE if isinstance(error, ConnectionError | RequestsConnectionError) else "chain.no-answer",
+                f"the node does not answer: {type(error).__name__}",
+                "check --rpc and the node, then start the command again: nothing is lost or sent twice",
+            ) from None
 
 
 class RpcNode:
@@ -29,12 +52,14 @@ class RpcNode:
         Raises:
             ChainUnavailableError: when nothing answers at the URL.
         """
-        self._w3 = Web3(HTTPProvider(url, request_kwargs={"timeout": 60}))
+        self._w3 = Web3(_Provider(url, request_kwargs={"timeout": 60}))
         self._wait_seconds = wait_seconds
-        if not self._w3.is_connected():
+        try:
+            _ = self._w3.eth.chain_id
+        except (ValueError, Web3Exception) as error:
             raise ChainUnavailableError(
-                "chain.unreachable", "no EVM node answers at the URL given", "check --rpc and that the node is running"
-            )
+                "chain.no-node", f"no EVM node answers at the URL given: {type(error).__name__}", "check --rpc"
+            ) from None
 
     @property
     def w3(self) -> Web3:
@@ -62,8 +87,6 @@ class RpcNode:
                 raise ChainUnavailableError(
                     "chain.refused", f"the node refused a transaction: {error}", "see the node's own log"
                 ) from None
-        except (OSError, TimeoutError) as error:
-            raise self._gone(error) from None
 
     def _wait(self, tx_hash: bytes) -> TxReceipt:
         deadline = time.monotonic() + self._wait_seconds
@@ -83,13 +106,3 @@ class RpcNode:
             return self._w3.eth.get_transaction_receipt(HexStr("0x" + tx_hash.hex()))
         except TransactionNotFound:
             return None
-        except (OSError, TimeoutError) as error:
-            raise self._gone(error) from None
-
-    @staticmethod
-    def _gone(error: Exception) -> ChainUnavailableError:
-        return ChainUnavailableError(
-            "chain.unreachable",
-            f"the node does not answer: {type(error).__name__}",
-            "start the command again when it is back: nothing is lost or sent twice",
-        )

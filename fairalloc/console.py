@@ -48,7 +48,8 @@ def show_json(value: Any) -> None:
 
 def show_facts(title: str, facts: Mapping[str, object]) -> None:
     """A two-column table of facts on stdout; numbers with thousands separators."""
-    table = Table(title=title, title_justify="left", show_header=False, box=None, pad_edge=False)
+    out.print(title, style="bold", markup=False)
+    table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="dim")
     table.add_column()
     for name, value in facts.items():
@@ -58,7 +59,8 @@ def show_facts(title: str, facts: Mapping[str, object]) -> None:
 
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
     """A table on stdout; columns of numbers to the right."""
-    table = Table(title=title, title_justify="left", box=None, pad_edge=False)
+    out.print(title, style="bold", markup=False)
+    table = Table(box=None, pad_edge=False)
     for position, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[position], int | float) for row in rows)
         table.add_column(column, justify="right" if numeric else "left")

@@ -80,7 +80,7 @@ def check_files(files: Mapping[str, bytes]) -> Verdict:
         tables = parse_tables(files)
     except KeyError as missing:
         return Verdict((f"{missing.args[0]}: the file is missing",), {}, {})
-    except ValueError as error:
+    except (ValueError, csv.Error) as error:
         return Verdict((f"a file cannot be read: {error}",), {}, {})
     return check(tables)
 

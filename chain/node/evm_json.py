@@ -7,7 +7,7 @@ from typing import Any
 
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
-from rlp import encode  # type: ignore[import-untyped]  # it carries no types
+from rlp import encode
 
 Json = dict[str, Any]
 

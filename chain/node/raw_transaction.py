@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import rlp  # type: ignore[import-untyped]  # it carries no types
+import rlp
 from eth_utils.crypto import keccak
 
 from fairalloc.errors import ChainUnavailableError

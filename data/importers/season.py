@@ -42,6 +42,9 @@ INCUMBENT_COLUMNS = ("site_id", "applicant_id")
 
 CLOSED = {"": False, "no": False, "0": False, "false": False, "yes": True, "1": True, "true": True, "x": True}
 MAX_STALLS = 15
+MAX_NAME = 200
+MAX_CHOICES = 200
+"""With these two limits what an applicant is told fits into one field of a CSV file that any program reads."""
 _ID = r"[^\s|,;/*=+@\"'\-][^\s|,;/*\"']{0,79}"
 _SITE_ID = r"[^\s|,;*=+@\"'\-][^|,;*\"']{0,79}"
 """Sites may be labelled like ``DAPP-207 - 209``; only where they stand in a list is `|` between them."""
@@ -129,6 +132,7 @@ def _check_fairs(sheet: Sheet) -> None:
     sheet.check_cells(("fair_id", "name", "district", "area"))
     sheet.required(("fair_id", "name"))
     _check_id(sheet, "fair_id")
+    sheet.matches("name", f".{{1,{MAX_NAME}}}", "name", f"has more than {MAX_NAME} characters", "shorten it")
     for column, limit in (("latitude", 90), ("longitude", 180)):
         numbers = pd.to_numeric(sheet.frame[column], errors="coerce")
         wrong = (sheet.frame[column] != "") & ~numbers.between(-limit, limit)
@@ -271,6 +275,8 @@ def _list_problem(choices: Sequence[str]) -> _Problem | None:
     """What is wrong with a list of choices that are right one by one."""
     if len(set(choices)) < len(choices):
         return "repeated", "names the same choice twice", "remove the repetition"
+    if len(choices) > MAX_CHOICES:
+        return "too-many-choices", f"names more than {MAX_CHOICES} choices", "leave out the last ones"
     if "*" in choices[:-1]:
         return "star-last", "has choices after `*`, which no one would get to", "put `*` last"
     return None

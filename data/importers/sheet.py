@@ -156,7 +156,7 @@ def _text(folder: Path, name: str) -> str:
 
 def _rows(name: str, text: str) -> tuple[list[list[str]], list[int]]:
     """The rows of a file and the physical lines on which they begin; empty lines are no rows."""
-    csv.field_size_limit(len(text) + 1)
+    usual_limit = csv.field_size_limit(len(text) + 1)  # the module's, not the reader's: it is put back below
     reader = csv.reader(io.StringIO(text, newline=""), strict=True)
     rows, lines, last = [], [], 0
     try:
@@ -168,6 +168,8 @@ def _rows(name: str, text: str) -> tuple[list[list[str]], list[int]]:
     except csv.Error as error:
         message = f"cannot be read as CSV: {error}"
         raise _whole(name, last + 1, "", "quoting", message, "check the quotes from this line on") from None
+    finally:
+        csv.field_size_limit(usual_limit)
     return rows, lines
 
 

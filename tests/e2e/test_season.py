@@ -38,7 +38,7 @@ def test_every_applicant_can_look_up_status_and_reason(season, cli):
         view = json.loads(cli("status", label, "--json").stdout)
         assert view["application"] == label
         assert view["reason"]
-        assert [step["status"] for step in view["history"]][0] == "SUBMITTED"
+        assert view["history"][0]["status"] == "SUBMITTED"
         assert view["history"][-1]["status"] == view["status"]
         assert all(step["block"] for step in view["history"])
         assert view["status"] in cli("status", label).stdout

@@ -172,26 +172,27 @@ def test_returning_vendors_keep_as_many_stalls_as_any_numbering_allows():
     for number in range(400):
         season = small_season(random.Random(number), applications=5, sites=5)
         result = solve(season.request)
-        placed = {p.application_no: p for p in result.placements}
-        candidates = {c.application_no: c for c in season.request.candidates}
         kept = sum((p.application_no, p.site_no) in season.request.returning for p in result.placements)
-        best = 0
-        numbers = sorted(placed)
-
-        def descend(index, taken, so_far):
-            nonlocal best
-            if index == len(numbers):
-                best = max(best, so_far)
-                return
-            mine = placed[numbers[index]]
-            fair = season.request.sites[mine.site_no].fair_id
-            for site_no, site in season.request.sites.items():
-                rank = allowed_rank(season, candidates[numbers[index]], site)
-                if site.fair_id == fair and rank == mine.choice_rank and site_no not in taken:
-                    gain = (numbers[index], site_no) in season.request.returning
-                    descend(index + 1, taken | {site_no}, so_far + gain)
-
-        descend(0, frozenset(), 0)
+        best = most_returning(season, result)
         assert kept == best, f"instance {number}"
         kept_somewhere += kept
     assert kept_somewhere > 50
+
+
+def most_returning(season, result):
+    """The most returning vendors on their stalls among all numberings, by trying every one."""
+    candidates = {c.application_no: c for c in season.request.candidates}
+
+    def descend(rest, taken):
+        if not rest:
+            return 0
+        mine, best = rest[0], -len(result.placements)
+        fair = season.request.sites[mine.site_no].fair_id
+        for site_no, site in season.request.sites.items():
+            rank = allowed_rank(season, candidates[mine.application_no], site)
+            if site.fair_id == fair and rank == mine.choice_rank and site_no not in taken:
+                gain = (mine.application_no, site_no) in season.request.returning
+                best = max(best, gain + descend(rest[1:], taken | {site_no}))
+        return best
+
+    return descend(result.placements, frozenset())
