@@ -162,7 +162,7 @@ def run(
     report = {"seconds": watch.seconds, "audit": {"checked": found.checked, "findings": found.findings}}
     (out_dir / "run.json").write_text(json.dumps(report, indent=2) + "\n")
     with watch.lap("report"):
-        (out_dir / "report.html").write_text(render_report(files, report), encoding="utf-8")
+        (out_dir / "report.html").write_text(render_report(files, found, watch.seconds), encoding="utf-8")
     facts = summarize(files)
     if as_json:
         show_json({"season": rules.season.id, "bundle": str(out_dir), **facts, **report, "proven": found.proven})
@@ -382,12 +382,13 @@ def report(bundle: BundleDir, to: Annotated[Path | None, typer.Option("--out", h
 
     Example: fairalloc report out/season --out season.html
     """
-    files = read_bundle(bundle)
-    beside = bundle / "run.json"
-    page = render_report(files, json.loads(beside.read_text()) if beside.is_file() else None)
+    files, timings = read_bundle(bundle), bundle / "run.json"
+    found = audit_bundle(files, check_files)
+    seconds = json.loads(timings.read_text())["seconds"] if timings.is_file() else {}
     target = to or bundle / "report.html"
-    target.write_text(page, encoding="utf-8")
+    target.write_text(render_report(files, found, seconds), encoding="utf-8")
     out.print(str(target), soft_wrap=True)
+    refuse(found)
 
 
 @app.command()

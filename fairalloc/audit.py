@@ -115,7 +115,7 @@ def _queue(book: Published, files: Mapping[str, bytes]) -> Iterator[str]:
         book.rules.priority,
         [application for application in book.applications if application.application_id in eligible],
         book.applicants,
-        book.incumbents,
+        frozenset(incumbent.applicant_id for incumbent in book.incumbents),
         lottery_seed(inputs_root(files), rules_hash(files), book.rules.lottery.value),
         {applicant_id: applicant_id for applicant_id in book.applicants},
     )

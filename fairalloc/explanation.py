@@ -7,6 +7,7 @@ admitted to a place, directly or through a chain of moves, so that everyone who 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -20,11 +21,15 @@ class Room(StrEnum):
     NONE = "no suitable site"
     FREE = "sites left over"
     FULL = "full"
+    HELD = "your place"
 
 
 @dataclass(frozen=True, slots=True)
 class ChoiceReport:
-    """One choice of one application; ``cut_off`` is the position that the last place went to, where it was full."""
+    """One choice of one application; ``cut_off`` is the position that the last place went to.
+
+    There is no cut-off where a site was left over, and where the sites are full but nobody waits for them.
+    """
 
     rank: int
     choice: Choice
@@ -49,12 +54,16 @@ class CutOffs:
         rules: the season's rules (pools).
         sites: open and closed sites.
         prices: prices of the goal `priority` by site id.
+        taken: ids of the sites that were given out.
         candidates: how many applications were in the queue.
     """
 
-    def __init__(self, rules: Rules, sites: Iterable[Site], prices: Mapping[str, int], candidates: int) -> None:
+    def __init__(
+        self, rules: Rules, sites: Iterable[Site], prices: Mapping[str, int], taken: AbstractSet[str], candidates: int
+    ) -> None:
         self._pools = {pool.id: frozenset(pool.kinds) for pool in rules.pools}
         self._prices = prices
+        self._taken = taken
         self._candidates = candidates
         self._by_fair: dict[tuple[str | None, str], list[Site]] = {}
         for site in sites:
@@ -72,15 +81,17 @@ class CutOffs:
         return ChoiceReport(rank, choice, room, cut_off)
 
     def _look_up(self, choice: Choice, asker: Asker) -> tuple[Room, int | None]:
-        prices = [
-            self._prices.get(site.site_id, 0)
+        suitable = [
+            site
             for site in self._by_fair.get((choice.fair_id, asker.period), [])
             if (choice.number is None or site.number == choice.number) and self._suits(site, asker)
         ]
-        if not prices:
+        if not suitable:
             return Room.NONE, None
-        price = min(prices)
-        return (Room.FULL, self._candidates - price + 1) if price else (Room.FREE, None)
+        if any(site.site_id not in self._taken for site in suitable):
+            return Room.FREE, None
+        price = min(self._prices.get(site.site_id, 0) for site in suitable)
+        return Room.FULL, self._candidates - price + 1 if price else None
 
     def _suits(self, site: Site, asker: Asker) -> bool:
         return (
@@ -101,5 +112,9 @@ def choice_words(report: ChoiceReport, asker: Asker, position: int, fair_names: 
             return f"{where}: no site for these goods and needs."
         case Room.FREE:
             return f"{where}: sites were left over."
-        case Room.FULL:
+        case Room.HELD:
+            return f"{where}: your place."
+        case Room.FULL if report.cut_off is not None and report.cut_off < position:
             return f"{where}: the last place went to position {report.cut_off:,}; you are {position:,}."
+        case Room.FULL:
+            return f"{where}: its places went to applications that would have had none, or a worse one, elsewhere."

@@ -50,7 +50,8 @@ def outcomes(
     priority = next((proof for proof in result.proofs if proof.goal == Goal.PRIORITY), None)
     priced = {} if priority is None else priority.prices
     prices: dict[str, int] = {sites[site_no].site_id: price for site_no, price in priced.items()}
-    cut_offs = CutOffs(rules, sites.values(), prices, len(candidates))
+    taken = {sites[placement.site_no].site_id for placement in result.placements}
+    cut_offs = CutOffs(rules, sites.values(), prices, taken, len(candidates))
     names: dict[str, str] = {fair.fair_id: fair.name for fair in fairs}
     told = []
     for candidate in sorted(candidates, key=lambda candidate: candidate.application_no):

@@ -45,8 +45,8 @@ REASON_WORDS: Mapping[Reason, str] = MappingProxyType(
         Reason.REGION_NOT_ADMITTED: "Applicants from this region are not admitted.",
         Reason.STALLS_NOT_OFFERED: "Asks for more adjacent stalls than the rules offer.",
         Reason.FIRST_CHOICE: "Placed on the first choice.",
-        Reason.LOWER_CHOICE: "Placed on a lower choice; every higher one went to applications ahead in the queue or was"
-        " needed so that more of them could be placed.",
+        Reason.LOWER_CHOICE: "Placed on a lower choice; the higher ones went to applications ahead in the queue, or to"
+        " others for whom they make more difference.",
         Reason.OUTRANKED: "Every chosen place went to applications ahead in the queue.",
         Reason.NO_SUITABLE_SITE: "No chosen fair has a site for these goods and needs in this period.",
     }

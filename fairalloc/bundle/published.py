@@ -18,6 +18,7 @@ from fairalloc.model import (
     Choice,
     Fair,
     FairId,
+    Incumbent,
     PeriodId,
     Site,
     SiteId,
@@ -35,7 +36,7 @@ class Published:
     site_numbers: Mapping[str, int]
     applicants: Mapping[ApplicantId, Applicant]
     applications: tuple[Application, ...]
-    incumbents: frozenset[ApplicantId]
+    incumbents: tuple[Incumbent, ...]
     screening: tuple[Mapping[str, str], ...]
     outcome: tuple[Mapping[str, str], ...]
     certificate: Mapping[str, Any]
@@ -58,7 +59,10 @@ def published(files: Mapping[str, bytes]) -> Published:
         site_numbers={row["site_id"]: int(row["site_no"]) for row in site_rows},
         applicants={ApplicantId(row["applicant_id"]): _applicant(row) for row in rows},
         applications=tuple(_application(row) for row in rows),
-        incumbents=frozenset(ApplicantId(row["applicant_id"]) for row in csv_rows(files["incumbents.csv"])),
+        incumbents=tuple(
+            Incumbent(SiteId(row["site_id"]), ApplicantId(row["applicant_id"]))
+            for row in csv_rows(files["incumbents.csv"])
+        ),
         screening=tuple(csv_rows(files["screening.csv"])),
         outcome=tuple(csv_rows(files["outcome.csv"])),
         certificate=json.loads(files["certificate.json"]),

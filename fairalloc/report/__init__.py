@@ -1,1 +1,1 @@
-"""The page."""
+"""The season as a page to look at."""

@@ -53,7 +53,7 @@ class SeasonContext:
             raise StateConflictError(
                 "season.stage",
                 f"season {self.record.season_id} is {self.record.stage}, this step needs it {stage}",
-                "see `fairalloc seasons`",
+                "`fairalloc allocate` takes a season on from wherever it stands",
             )
 
     def sites_by_number(self) -> dict[int, Site]:

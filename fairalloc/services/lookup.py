@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fairalloc.canonical import csv_rows
-from fairalloc.explanation import Asker, ChoiceReport, CutOffs, choice_words
+from fairalloc.explanation import Asker, ChoiceReport, CutOffs, Room, choice_words
 from fairalloc.ledger import ApplicationNo
 from fairalloc.model import Site
 from fairalloc.numbering import application_label
@@ -76,8 +76,14 @@ def explain(store: Store, context: SeasonContext, number: int) -> Explanation:
     application = context.application(number)
     applicant = next(a for a in context.season.applicants if a.applicant_id == application.applicant_id)
     asker = Asker(application.period, application.category, applicant.kind, application.needs)
-    cut_offs = CutOffs(context.rules, context.season.sites, prices, view.candidates)
-    reports = tuple(cut_offs.report(rank, choice, asker) for rank, choice in enumerate(application.choices, start=1))
+    outcome = _rows(store, context, OUTCOME)
+    taken = {row["site_ids"] for row in outcome.values()}
+    cut_offs = CutOffs(context.rules, context.season.sites, prices, taken, view.candidates)
+    held = outcome[view.label]["choice_rank"]
+    reports = tuple(
+        ChoiceReport(rank, choice, Room.HELD) if held == str(rank) else cut_offs.report(rank, choice, asker)
+        for rank, choice in enumerate(application.choices, start=1)
+    )
     names: dict[str, str] = {fair.fair_id: fair.name for fair in context.season.fairs}
     sentences = tuple(choice_words(report, asker, view.position, names) for report in reports)
     return Explanation(view, reports, sentences)

@@ -1,0 +1,133 @@
+"""Charts as inline SVG: text that scales, prints, and needs nothing but the page itself."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+
+from markupsafe import Markup, escape
+
+from fairalloc.report.figures import MapDot, Tally
+
+WIDTH = 720
+
+
+def stacked_bar(title: str, parts: Sequence[tuple[str, int, str]]) -> Markup:
+    """One bar in parts (label, how many, CSS class), with a legend below."""
+    total = sum(number for _, number, _ in parts) or 1
+    pieces, legend, x = [], [], 0.0
+    for label, number, style in parts:
+        width = WIDTH * number / total
+        pieces.append(
+            Markup(
+                '<rect x="{:.1f}" y="0" width="{:.1f}" height="34" class="{}"><title>{}: {:,}</title></rect>'
+            ).format(x, width, style, label, number)
+        )
+        legend.append(
+            Markup('<li><span class="key {}"></span>{} <b>{:,}</b> ({:.1%})</li>').format(
+                style, label, number, number / total
+            )
+        )
+        x += width
+    return _svg(title, 34, pieces) + Markup('<ul class="legend">{}</ul>').format(Markup("").join(legend))
+
+
+def columns(title: str, values: Sequence[tuple[str, int]], axis: str) -> Markup:
+    """Columns side by side (label, height); labels are thinned out where there are many."""
+    height, floor = 180, 150
+    top = max((number for _, number in values), default=0) or 1
+    step = WIDTH / max(len(values), 1)
+    every = max(1, math.ceil(len(values) / 14))
+    pieces = []
+    for index, (label, number) in enumerate(values):
+        tall = (floor - 16) * number / top
+        x = index * step
+        pieces.append(
+            Markup(
+                '<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" class="c1"><title>{}: {:,}</title></rect>'
+            ).format(x + step * 0.08, floor - tall, step * 0.84, tall, label, number)
+        )
+        if len(values) <= 14 and number:
+            pieces.append(_text(x + step / 2, floor - tall - 4, f"{number:,}", "value"))
+        if index % every == 0:
+            pieces.append(_text(x + step / 2, floor + 14, label, "label"))
+    pieces.append(_text(WIDTH / 2, height - 1, axis, "label"))
+    return _svg(title, height, pieces)
+
+
+def demand_bars(title: str, tallies: Sequence[Tally]) -> Markup:
+    """For each place: how many named it first, against how many sites it has."""
+    row, left = 20, 210
+    top = max((max(tally.wanted, tally.sites) for tally in tallies), default=0) or 1
+    scale = (WIDTH - left - 56) / top
+    pieces = []
+    for index, tally in enumerate(tallies):
+        y = index * row
+        name = tally.label if len(tally.label) <= 30 else tally.label[:29] + "…"
+        pieces += [
+            Markup('<text x="{}" y="{}" class="name">{}</text>').format(left - 8, y + 13, name),
+            Markup('<rect x="{}" y="{}" width="{:.1f}" height="7" class="c1"/>').format(
+                left, y + 2, tally.wanted * scale
+            ),
+            Markup('<rect x="{}" y="{}" width="{:.1f}" height="7" class="c2"/>').format(
+                left, y + 10, tally.sites * scale
+            ),
+            Markup('<text x="{:.1f}" y="{}" class="end">{:.1f}</text>').format(
+                left + max(tally.wanted, tally.sites) * scale + 5, y + 13, tally.demand
+            ),
+        ]
+    return _svg(title, max(len(tallies) * row, 1), pieces)
+
+
+def fair_map(title: str, dots: Sequence[MapDot]) -> Markup:
+    """Fairs where they lie: a circle's area is its number of sites, its colour how sought after it is.
+
+    Equirectangular, true to scale along the middle parallel.
+    """
+    height, margin = 460, 24
+    middle = math.radians(sum(dot.latitude for dot in dots) / len(dots))
+    points = [(dot.longitude * math.cos(middle), dot.latitude) for dot in dots]
+    west, south = min(x for x, _ in points), min(y for _, y in points)
+    span_x = max(x for x, _ in points) - west or 1e-9
+    span_y = max(y for _, y in points) - south or 1e-9
+    scale = min((WIDTH - 2 * margin) / span_x, (height - 2 * margin) / span_y)
+    biggest = max(dot.sites for dot in dots) or 1
+    pieces = []
+    for dot, (x, y) in sorted(zip(dots, points, strict=True), key=lambda pair: -pair[0].sites):
+        pieces.append(
+            Markup(
+                '<circle cx="{:.1f}" cy="{:.1f}" r="{:.1f}" class="{}">'
+                "<title>{}: {:,} sites, {:.1f} first choices per site</title></circle>"
+            ).format(
+                margin + (x - west) * scale,
+                height - margin - (y - south) * scale,
+                3 + 13 * math.sqrt(dot.sites / biggest),
+                heat(dot.demand),
+                dot.name,
+                dot.sites,
+                dot.demand,
+            )
+        )
+    return _svg(title, height, pieces)
+
+
+def heat(pressure: float | None) -> str:
+    """The CSS class for applications per site."""
+    if pressure is None:
+        return "h0"
+    return f"h{sum(pressure > limit for limit in (0.5, 0.9, 1.1, 1.5, 2.5)) + 1}"
+
+
+def bars(values: Mapping[int, int], noun: str) -> list[tuple[str, int]]:
+    """Counts by number as labelled columns."""
+    return [(f"{noun} {key}", number) for key, number in values.items()]
+
+
+def _text(x: float, y: float, words: str, style: str) -> Markup:
+    return Markup('<text x="{:.1f}" y="{:.1f}" class="{}">{}</text>').format(x, y, style, words)
+
+
+def _svg(title: str, height: int, pieces: Sequence[Markup]) -> Markup:
+    return Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg>').format(
+        WIDTH, height, escape(title), Markup("").join(pieces)
+    )
