@@ -76,18 +76,23 @@ def _cell(value: object) -> Text:
 
 def show_error(error: FairallocError) -> None:
     """An error on stderr: what is wrong, every place of it, and what to do."""
-    err.print(f"error: {error.message}", style="bold red", markup=False, soft_wrap=True)
     places: Sequence[object] = ()
+    message = error.message
     if isinstance(error, InvalidDataError):
-        places = error.defects
+        places, message = error.defects, f"the input has {_many(len(error.defects), 'defect')}; nothing was stored"
     elif isinstance(error, VerificationFailedError):
-        places = error.findings
+        places, message = error.findings, f"verification failed with {_many(len(error.findings), 'finding')}"
+    err.print(f"error: {message}", style="bold red", markup=False, soft_wrap=True)
     for place in places[:SHOWN_DEFECTS]:
         err.print(f"  {place}", markup=False, soft_wrap=True)
     if len(places) > SHOWN_DEFECTS:
         err.print(f"  ... and {len(places) - SHOWN_DEFECTS:,} more", markup=False)
     if error.remedy:
         err.print(f"remedy: {error.remedy}", markup=False, soft_wrap=True)
+
+
+def _many(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def show_audit(audit: Audit) -> None:

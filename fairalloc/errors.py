@@ -81,7 +81,9 @@ class InvalidDataError(FairallocError):
     exit_code = ExitCode.INVALID_DATA
 
     def __init__(self, defects: Sequence[Defect], remedy: str = "") -> None:
-        self.defects = tuple(sorted(defects))
+        # Files in the order in which they were read: a defect of one may explain those of the next.
+        order = {name: place for place, name in enumerate(dict.fromkeys(defect.file for defect in defects))}
+        self.defects = tuple(sorted(defects, key=lambda defect: (order[defect.file], defect)))
         first = str(self.defects[0]) if self.defects else "no defect given"
         more = f" and {len(self.defects) - 1} more" if len(self.defects) > 1 else ""
         super().__init__("data.invalid", first + more, remedy or "mend the files and run the command again")

@@ -14,6 +14,7 @@ ROOT = Path(__file__).parent.parent
 REAL_DATA = ROOT.parent / "shared" / "real"
 
 Cli = Callable[..., subprocess.CompletedProcess[str]]
+InProcess = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
@@ -40,3 +41,25 @@ def real_data() -> Path:
     if not REAL_DATA.is_dir():
         pytest.skip(f"the real data is not beside the checkout (looked for {REAL_DATA.name} in ../shared)")
     return REAL_DATA
+
+
+@pytest.fixture
+def fairalloc(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> InProcess:
+    """Runs `fairalloc` inside this process, in an empty folder of its own: (exit code, stdout, stderr)."""
+    import cli
+
+    monkeypatch.chdir(tmp_path)
+    for name in ("FAIRALLOC_STATE", "FAIRALLOC_DB", "FAIRALLOC_RPC"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["fairalloc", *map(str, arguments)])
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        said = capsys.readouterr()
+        return code, said.out, said.err
+
+    return run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import pandas as pd
 
@@ -53,6 +53,7 @@ _LAST_INSTANT = 2**63 - 1
 
 T = TypeVar("T")
 _Problem = tuple[str, str, str]
+_Rows = Literal["all", "good"]
 
 
 def read_season(folder: Path, rules: Rules, *, skip_invalid: Path | None = None) -> SeasonInput:
@@ -69,10 +70,14 @@ def read_season(folder: Path, rules: Rules, *, skip_invalid: Path | None = None)
     sheets = _sheets(folder)
     fairs, sites, applicants, applications, incumbents = sheets
     _check_fairs(fairs)
-    _check_sites(sites, _ids(fairs, "fair_id"), rules)
+    # One bad row must not make a defect of every row that names it, unless it is left out and they are not.
+    left_in: _Rows = "good" if skip_invalid is not None else "all"
+    fair_ids = _ids(fairs, "fair_id", left_in)
+    _check_sites(sites, fair_ids, rules)
     _check_applicants(applicants, rules)
-    _check_applications(applications, _ids(applicants, "applicant_id"), _ids(fairs, "fair_id"), sites, rules)
-    _check_incumbents(incumbents, _ids(sites, "site_id"), _ids(applicants, "applicant_id"))
+    applicant_ids = _ids(applicants, "applicant_id", left_in)
+    _check_applications(applications, applicant_ids, fair_ids, _stalls(sites, left_in), rules)
+    _check_incumbents(incumbents, _ids(sites, "site_id", left_in), applicant_ids)
     defects = [defect for sheet in sheets for defect in sheet.defects]
     if defects and skip_invalid is None:
         raise InvalidDataError(defects, "mend the rows, or leave them out with --skip-invalid FILE")
@@ -118,9 +123,15 @@ def _sheets(folder: Path) -> tuple[Sheet, Sheet, Sheet, Sheet, Sheet]:
     return found[0], found[1], found[2], found[3], found[4]
 
 
-def _ids(sheet: Sheet, column: str) -> frozenset[str]:
-    """The ids of the rows that nothing is wrong with."""
-    return frozenset(sheet.frame[column][sheet.good])
+def _ids(sheet: Sheet, column: str, rows: _Rows) -> frozenset[str]:
+    """The ids of all rows, or of those that nothing is wrong with."""
+    return frozenset(sheet.frame[column] if rows == "all" else sheet.frame[column][sheet.good])
+
+
+def _stalls(sites: Sheet, rows: _Rows) -> frozenset[tuple[str, str, str]]:
+    """Fair, period and number of all sites, or of those that nothing is wrong with."""
+    frame = sites.frame if rows == "all" else sites.frame[sites.good]
+    return frozenset(zip(frame["fair_id"], frame["period"], frame["number"], strict=True))
 
 
 def _check_id(sheet: Sheet, column: str, pattern: str = _ID) -> None:
@@ -184,7 +195,11 @@ def _check_applicants(sheet: Sheet, rules: Rules) -> None:
 
 
 def _check_applications(
-    sheet: Sheet, applicants: frozenset[str], fairs: frozenset[str], sites: Sheet, rules: Rules
+    sheet: Sheet,
+    applicants: frozenset[str],
+    fairs: frozenset[str],
+    stalls: frozenset[tuple[str, str, str]],
+    rules: Rules,
 ) -> None:
     sheet.check_cells(
         ("application_id", "applicant_id", "period", "category", "group", "needs", "choices", "documents")
@@ -208,7 +223,7 @@ def _check_applications(
     low, high = (pd.to_numeric(sheet.frame[c], errors="coerce") for c in ("stalls_min", "stalls_max"))
     sheet.flag(low > high, "stalls_max", "stalls-order", "is less than stalls_min", "exchange the two")
     _check_features(sheet, "needs", rules)
-    _check_choices(sheet, fairs, sites)
+    _check_choices(sheet, fairs, stalls)
     _check_times(sheet)
     sheet.integer("registration_no", 0, 2**63 - 1)
     documents = sheet.frame["documents"]
@@ -240,9 +255,7 @@ def _check_features(sheet: Sheet, column: str, rules: Rules) -> None:
     sheet.known_items(column, rules.features, "unknown-feature", "a feature that the rules do not have", remedy)
 
 
-def _check_choices(sheet: Sheet, fairs: frozenset[str], sites: Sheet) -> None:
-    named = sites.frame[sites.good]
-    stalls = frozenset(zip(named["fair_id"], named["period"], named["number"], strict=True))
+def _check_choices(sheet: Sheet, fairs: frozenset[str], stalls: frozenset[tuple[str, str, str]]) -> None:
     known: dict[tuple[str, str], _Problem | None] = {}
     rows = zip(sheet.frame["choices"].tolist(), sheet.frame["period"].tolist(), strict=True)
     for index, (text, period) in enumerate(rows):

@@ -11,12 +11,19 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, create_engine, event
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import ArgumentError, DatabaseError, NoSuchModuleError
+from sqlalchemy.exc import ArgumentError, DatabaseError
 
 from data.store.store import SqlStore
 from fairalloc.errors import FairallocError, UsageError
 
 BUSY_MILLISECONDS = 30_000
+DRIVERS = {
+    "sqlite": "sqlite",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
+"""The databases that are supported, and the driver that speaks to each."""
 
 
 def open_store(url: str) -> SqlStore:
@@ -28,13 +35,13 @@ def open_store(url: str) -> SqlStore:
     """
     try:
         parsed = make_url(url)
-        if parsed.drivername in {"postgres", "postgresql"}:
-            parsed = parsed.set(drivername="postgresql+psycopg")
-        engine = create_engine(parsed)
-    except (ArgumentError, NoSuchModuleError):
+    except ArgumentError:
+        parsed = None
+    if parsed is None or parsed.drivername not in DRIVERS:
         raise UsageError(
             "store.url", "the database URL is not one that fairalloc knows", "use sqlite:///FILE or postgresql://..."
-        ) from None
+        )
+    engine = create_engine(parsed.set(drivername=DRIVERS[parsed.drivername]))
     if engine.dialect.name == "sqlite":
         _prepare_sqlite(engine)
     try:

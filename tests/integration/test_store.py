@@ -1,0 +1,237 @@
+"""The store on real databases: SQLite always, PostgreSQL where its server is installed."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from sqlalchemy import create_engine, inspect, text
+from sqlmodel import SQLModel
+
+from data.store import open_store
+from data.synthetic import synthesize
+from fairalloc.errors import FairallocError, StateConflictError, UsageError
+from fairalloc.ledger import ApplicationNo, MinedCall, Record, SignedCall, SiteNo, Transition
+from fairalloc.ports import Stage
+from fairalloc.reasons import Reason
+from fairalloc.rules import parse_rules
+from fairalloc.services.intake import import_season
+from fairalloc.status import Status
+from tests.conftest import ROOT
+
+
+def _as_nobody():
+    """PostgreSQL does not run as root."""
+    os.setgid(65534)
+    os.setuid(65534)
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory):
+    """A private cluster on a socket, gone after the tests."""
+    if shutil.which("initdb") is None or shutil.which("postgres") is None:
+        pytest.skip("PostgreSQL's server programs (initdb, postgres) are not installed")
+    folder = tmp_path_factory.mktemp("pg")
+    for place in (folder, *folder.parents):
+        if place == Path("/tmp"):  # noqa: S108  the way down to the folder is opened, not a file made
+            break
+        place.chmod(0o755)
+    folder.chmod(0o777)
+    data, drop = folder / "data", _as_nobody if os.getuid() == 0 else None
+    options = {"preexec_fn": drop, "env": {**os.environ, "HOME": str(folder), "LC_ALL": "C.UTF-8"}, "cwd": folder}
+    subprocess.run(
+        ["initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8"],
+        check=True,
+        capture_output=True,
+        **options,
+    )
+    server = subprocess.Popen(
+        ["postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", "-c", "fsync=off"],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        **options,
+    )
+    url = f"postgresql+psycopg://postgres@/postgres?host={folder}"
+    for _ in range(100):
+        try:
+            with create_engine(url).connect():
+                break
+        except Exception:  # noqa: BLE001  not up yet
+            time.sleep(0.1)
+    yield url
+    server.send_signal(signal.SIGINT)
+    server.wait(timeout=20)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def url(request, tmp_path):
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'store.db'}"
+    whole = request.getfixturevalue("postgres")
+    engine = create_engine(whole)
+    with engine.begin() as connection:
+        connection.execute(text("DROP SCHEMA public CASCADE"))
+        connection.execute(text("CREATE SCHEMA public"))
+    engine.dispose()
+    return whole
+
+
+@pytest.fixture
+def store(url):
+    opened = open_store(url)
+    yield opened
+    opened.close()
+
+
+def registered(store, applications=60, seed=1):
+    made = synthesize(applications, seed=seed)
+    rules = parse_rules(made.rules_text)
+    return import_season(store, rules, made.rules_text, made.season, random.Random(3).randbytes), made
+
+
+def screened(store, record, count):
+    seq = store.next_seq(record.season_no)
+    steps = tuple(
+        Transition(ApplicationNo(number), Status.ELIGIBLE, Reason.MEETS_RULES) for number in range(1, count + 1)
+    )
+    store.advance(record.season_no, Stage.SCREENED, (Record(record.season_no, seq, steps),), {"a": b"\x00\xff"})
+
+
+def test_a_season_comes_back_as_it_went_in(store):
+    record, made = registered(store)
+    assert store.load_input(record.season_no) == made.season
+    assert store.find_season(record.season_id) == record
+    assert list(store.seasons()) == [record]
+    registrations = store.registrations(record.season_no)
+    assert [r.application_no for r in registrations] == list(range(1, 61))
+    assert len({r.salt for r in registrations}) == 60
+    assert all(len(r.salt) == 32 for r in registrations)
+    assert {s.status for s in store.standings(record.season_no)} == {Status.SUBMITTED}
+
+
+def test_importing_again_changes_nothing_and_other_data_is_refused(store):
+    record, _ = registered(store)
+    before = store.registrations(record.season_no)
+    assert registered(store)[0] == record
+    assert store.registrations(record.season_no) == before
+    made = synthesize(60, seed=1)
+    other = replace(made.season, applications=made.season.applications[:-1])
+    with pytest.raises(StateConflictError, match="other data"):
+        import_season(store, parse_rules(made.rules_text), made.rules_text, other, random.Random(3).randbytes)
+
+
+def test_an_advance_is_all_or_nothing(store):
+    record, _ = registered(store)
+    no = record.season_no
+    seq = store.next_seq(no)
+    good = Transition(ApplicationNo(1), Status.ELIGIBLE, Reason.MEETS_RULES)
+    bad = Transition(ApplicationNo(2), Status.CONFIRMED, Reason.MEETS_RULES)
+    with pytest.raises(StateConflictError, match="application 2 cannot go from status 1 to CONFIRMED"):
+        store.advance(no, Stage.SCREENED, (Record(no, seq, (good, bad)),), {"a": b"a"})
+    assert {s.status for s in store.standings(no)} == {Status.SUBMITTED}
+    assert store.next_seq(no) == seq
+    assert store.document(no, "a") is None
+    assert store.find_season(record.season_id).stage == Stage.IMPORTED
+    with pytest.raises(StateConflictError, match="another process"):
+        store.advance(no, Stage.SCREENED, (Record(no, seq + 1, (good,)),))
+
+
+def test_a_site_is_never_held_twice(store):
+    """The database itself refuses it, whatever the program says."""
+    record, _ = registered(store)
+    no = record.season_no
+    screened(store, record, 2)
+    both = tuple(Transition(ApplicationNo(n), Status.ALLOCATED, Reason.FIRST_CHOICE, SiteNo(7), 1) for n in (1, 2))
+    with pytest.raises(StateConflictError):
+        store.advance(no, Stage.ALLOCATED, (Record(no, store.next_seq(no), both),))
+    assert {s.status for s in store.standings(no)} == {Status.ELIGIBLE, Status.SUBMITTED}
+
+
+def test_the_outbox_remembers_what_was_signed_and_mined(store):
+    record, _ = registered(store)
+    no = record.season_no
+    screened(store, record, 60)
+    waiting = store.outbox(no)
+    assert [entry.call.seq for entry in waiting] == list(range(3))
+    store.mark_signed([SignedCall(no, 0, b"raw", b"h" * 32)])
+    assert store.outbox(no)[0].signed == SignedCall(no, 0, b"raw", b"h" * 32)
+    mined = MinedCall(no, 0, b"h" * 32, 12, b"b" * 32, 21_000)
+    store.mark_mined([mined])
+    assert [entry.call.seq for entry in store.outbox(no)] == [1, 2]
+    assert store.outbox(no, unmined_only=False)[0].mined == mined
+    history = store.history_of(no, ApplicationNo(1))
+    assert [(past.transition.status, past.seq) for past in history] == [(Status.SUBMITTED, 1), (Status.ELIGIBLE, 2)]
+    assert store.document(no, "a") == b"\x00\xff"
+
+
+def test_the_migrations_make_the_tables_that_the_program_uses(store, url):
+    engine = create_engine(url)
+    with engine.connect() as connection:
+        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        assert compare_metadata(context, SQLModel.metadata) == []
+        assert "standing" in inspect(connection).get_table_names()
+    engine.dispose()
+
+
+def test_a_database_of_a_newer_version_is_left_alone(url):
+    open_store(url).close()
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = '9999'"))
+    engine.dispose()
+    with pytest.raises(FairallocError, match="does not know"):
+        open_store(url)
+
+
+@pytest.mark.parametrize("url_", ["oracle://x", "nonsense", "mysql://root@localhost/x"])
+def test_a_url_of_no_known_database(url_):
+    with pytest.raises(UsageError, match="not one that fairalloc knows"):
+        open_store(url_)
+
+
+def test_a_file_that_is_no_database(tmp_path):
+    (tmp_path / "store.db").write_bytes(b"nothing of the kind" * 100)
+    with pytest.raises(FairallocError, match="cannot be opened"):
+        open_store(f"sqlite:///{tmp_path / 'store.db'}")
+
+
+KILLED = """
+import random, sys
+from data.store import open_store
+from tests.integration.test_store import registered, screened
+store = open_store(sys.argv[1])
+print("ready", flush=True)
+record, _ = registered(store, 3000)
+screened(store, record, 3000)
+"""
+
+
+@pytest.mark.parametrize("moment", [0.02, 0.1, 0.2, 0.3, 0.45, 0.6])
+def test_killed_while_it_writes_a_season_is_there_or_not(moment, url):
+    process = subprocess.Popen(
+        [sys.executable, "-c", KILLED, url],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert process.stdout.readline() == b"ready\n"
+    time.sleep(moment)
+    process.kill()
+    process.communicate()
+    store = open_store(url)
+    record, made = registered(store, 3000)
+    assert store.load_input(record.season_no) == made.season
+    statuses = {s.status for s in store.standings(record.season_no)}
+    assert statuses == ({Status.SUBMITTED} if record.stage == Stage.IMPORTED else {Status.ELIGIBLE})
+    assert len(store.outbox(record.season_no)) == 4 + (record.stage == Stage.SCREENED)
+    store.close()
