@@ -48,10 +48,12 @@ run: setup  ## Run a whole synthetic season: allocate, record on chain, audit
 test: setup-dev  ## Run the test suite
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --cov --cov-report=term-missing:skip-covered -q
 
-lint: setup-dev  ## Check style, import directions and the committed help texts
+lint: setup-dev  ## Check style, import directions, and that what is generated is fresh
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/lint-imports
+	$(BIN)/python -m chain.contract.build --check
+	$(BIN)/python -m docs.generate --check
 
 types: setup-dev  ## Check types
 	$(BIN)/mypy
@@ -62,7 +64,7 @@ bench: setup-dev  ## Measure; writes .bench/results.json and prints a table
 soak: setup-dev  ## The long tests
 	$(BIN)/python -m pytest -m slow -q
 
-docs: setup-dev  ## Regenerate the README's help blocks and figures of the tree
+docs: setup-dev  ## Write docs/commands.md anew
 	$(BIN)/python -m docs.generate
 
 lock:  ## Re-resolve the locks (needs uv)

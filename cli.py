@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -18,33 +16,33 @@ import typer
 from chain.client import LedgerClient, deploy
 from chain.contract.artifact import artifact
 from chain.keyring import Keyring, default_password
-from chain.node.export import export_journal, replica_from_export
+from chain.node.export import export_journal, replica
 from chain.node.manager import open_node
 from chain.node_port import Node
 from chain.rpc_node import RpcNode
 from data.importers import read_season
 from data.season_files import write_season
 from data.store import SqlStore, open_store
-from data.synthetic import read_fairs, read_groups, synthesize
-from fairalloc.audit import audit_bundle, audit_chain, audit_database
-from fairalloc.bundle.folder import read_bundle, write_bundle
+from data.synthetic import synthesize, synthesize_at
+from fairalloc.audit import audit_bundle, audit_chain, audit_database, recorded_at
+from fairalloc.bundle.folder import PAGE, read_bundle, read_timings, write_bundle
 from fairalloc.console import (
     ConsoleProgress,
     err,
+    explanation_json,
     out,
     refuse,
+    show,
     show_audit,
     show_error,
-    show_facts,
+    show_explanation,
     show_json,
+    show_run,
     show_view,
     view_json,
 )
-from fairalloc.errors import FairallocError, UsageError, VerificationFailedError
-from fairalloc.ledger import SeasonNo
+from fairalloc.errors import FairallocError, UsageError
 from fairalloc.model import SeasonInput
-from fairalloc.numbering import application_label
-from fairalloc.ports import SeasonRecord
 from fairalloc.report.page import render_report
 from fairalloc.rules import Rules, parse_rules, read_rules
 from fairalloc.services import lookup, pipeline
@@ -98,6 +96,10 @@ class Workspace:
         if self.db is None:
             self.state.mkdir(parents=True, exist_ok=True)
         return open_store(self.db or f"sqlite:///{self.state / 'fairalloc.db'}")
+
+    def has_database(self) -> bool:
+        """Whether there is one already."""
+        return self.db is not None or (self.state / "fairalloc.db").is_file()
 
     def tools(self) -> Tools:
         """What the services work with."""
@@ -155,23 +157,8 @@ def run(
         context = SeasonContext.of(record, rules, season)
     with workspace.ledger() as ledger:
         err.print(f"season {rules.season.id}: {len(season.applications):,} applications, node {ledger.identity().node}")
-        context = pipeline.allocate(tools, context, ledger, watch)
-        files = pipeline.publish_and_bundle(tools, context, ledger, watch)
-        write_bundle(out_dir, files)
-        found = pipeline.audit(tools, context, ledger, files, CODE_HASH, watch)
-    report = {"seconds": watch.seconds, "audit": {"checked": found.checked, "findings": found.findings}}
-    (out_dir / "run.json").write_text(json.dumps(report, indent=2) + "\n")
-    with watch.lap("report"):
-        (out_dir / "report.html").write_text(render_report(files, found, watch.seconds), encoding="utf-8")
-    facts = summarize(files)
-    if as_json:
-        show_json({"season": rules.season.id, "bundle": str(out_dir), **facts, **report, "proven": found.proven})
-    else:
-        show_facts(f"Season {rules.season.id}", facts)
-        show_facts("Seconds", {name: f"{seconds:.2f}" for name, seconds in watch.seconds.items()})
-        show_audit(found)
-        out.print(f"\nbundle {out_dir}, page {out_dir / 'report.html'}", soft_wrap=True)
-        out.print(f"next: fairalloc status {application_label(1)}, fairalloc audit {out_dir}", soft_wrap=True)
+        facts, found = pipeline.run(tools, context, ledger, out_dir, CODE_HASH, watch)
+    show_run(rules.season.id, out_dir, facts, watch.seconds, found, as_json=as_json)
     refuse(found)
 
 
@@ -187,12 +174,7 @@ def synth(
 
     Example: fairalloc synth seasons/test --applications 2000 --seed 7
     """
-    made = synthesize(
-        applications,
-        seed=seed,
-        fairs=None if fairs is None else read_fairs(fairs),
-        groups=None if groups is None else read_groups(groups),
-    )
+    made = synthesize_at(applications, seed, fairs, groups)
     write_season(folder, made.rules_text, made.season)
     out.print(
         f"{folder}: {len(made.season.applications):,} applications, {len(made.season.sites):,} sites;"
@@ -220,7 +202,7 @@ def import_(
     if not dry_run:
         import_season(Workspace(state, db, None).store(), rules, rules_text, season, os.urandom)
     facts["stored"] = "no" if dry_run else "yes"
-    show_json({"season": rules.season.id, **facts}) if as_json else show_facts(f"Season {rules.season.id}", facts)
+    show(f"Season {rules.season.id}", facts, as_json=as_json)
 
 
 @app.command()
@@ -232,6 +214,7 @@ def allocate(
     state: State = DEFAULT_STATE,
     db: Db = None,
     rpc: Rpc = None,
+    as_json: Json = False,
 ) -> None:
     """Screen and allocate a season, imported now or before, and write its bundle; `publish` records it on chain.
 
@@ -252,8 +235,8 @@ def allocate(
             context = pipeline.allocate(tools, context, ledger, watch)
     files = bundle_files(tools.store, context, None)
     write_bundle(out_dir, files)
-    show_facts(f"Season {context.record.season_id}", summarize(files))
-    out.print(f"\nbundle {out_dir}; next: fairalloc publish --out {out_dir}", soft_wrap=True)
+    show(f"Season {context.record.season_id}", summarize(files), as_json=as_json)
+    err.print(f"bundle {out_dir}; next: fairalloc publish --out {out_dir}", soft_wrap=True)
 
 
 @app.command()
@@ -264,6 +247,7 @@ def publish(
     state: State = DEFAULT_STATE,
     db: Db = None,
     rpc: Rpc = None,
+    as_json: Json = False,
 ) -> None:
     """Record on chain what is not there yet, each call exactly once, and put the proof of it into the bundle.
 
@@ -274,15 +258,14 @@ def publish(
     record = find_season(tools.store, season)
     if dry_run:
         waiting = tools.store.outbox(record.season_no)
-        show_facts(f"Season {record.season_id}", {"calls to send": len(waiting)})
+        show(f"Season {record.season_id}", {"calls to send": len(waiting)}, as_json=as_json)
         return
     with workspace.ledger() as ledger:
         sent = publish_outbox(tools.store, ledger, record.season_no, tools.progress)
         files = bundle_files(tools.store, SeasonContext.load(tools.store, record), ledger)
     write_bundle(out_dir, files)
-    show_facts(
-        f"Season {record.season_id}", {"calls sent": sent.calls, "transitions": sent.transitions, "gas": sent.gas}
-    )
+    facts = {"calls sent": sent.calls, "transitions": sent.transitions, "gas": sent.gas}
+    show(f"Season {record.season_id}", facts, as_json=as_json)
 
 
 @app.command()
@@ -318,16 +301,7 @@ def explain(
     store = Workspace(state, db, None).store()
     context = SeasonContext.load(store, find_season(store, season))
     found = lookup.explain(store, context, find_application(context, application))
-    if as_json:
-        choices = [
-            {"rank": r.rank, "choice": str(r.choice), "room": r.room, "cut_off": r.cut_off, "words": words}
-            for r, words in zip(found.reports, found.sentences, strict=True)
-        ]
-        show_json({**view_json(found.view), "choices": choices})
-        return
-    show_view(found.view)
-    for report, words in zip(found.reports, found.sentences, strict=True):
-        out.print(f"choice {report.rank}: {words}", soft_wrap=True, markup=False)
+    show_json(explanation_json(found)) if as_json else show_explanation(found)
 
 
 @app.command()
@@ -358,20 +332,14 @@ def audit(
     files = read_bundle(bundle)
     found = audit_bundle(files, check_files)
     workspace = Workspace(state, db, rpc)
-    try:
-        told = json.loads(files["chain.json"])
-        contract, season_no = str(told["contract"]), SeasonNo(int(told["season_no"]))
-    except (KeyError, ValueError, TypeError) as error:
-        raise VerificationFailedError(
-            "audit.no-chain", [*found.findings, f"chain.json cannot be read: {error!r}"], "publish the season first"
-        ) from None
-    with _audited_node(workspace, export) as node:
+    contract, season_no = recorded_at(files, found)
+    with workspace.node() if export is None else replica(export) as node:
         ledger = LedgerClient(node, contract)
         history = ledger.history(season_no)
         audit_chain(found, files, ledger.identity(), history, CODE_HASH)
-    record = None if no_db or export is not None else _own_record(workspace, season_no)
-    if record is not None:
-        audit_database(found, workspace.store().standings(season_no), history)
+    store = workspace.store() if export is None and not no_db and workspace.has_database() else None
+    if store is not None and any(record.season_no == season_no for record in store.seasons()):
+        audit_database(found, store.standings(season_no), history)
     show_json(asdict(found)) if as_json else show_audit(found)
     refuse(found)
 
@@ -382,11 +350,10 @@ def report(bundle: BundleDir, to: Annotated[Path | None, typer.Option("--out", h
 
     Example: fairalloc report out/season --out season.html
     """
-    files, timings = read_bundle(bundle), bundle / "run.json"
+    files = read_bundle(bundle)
     found = audit_bundle(files, check_files)
-    seconds = json.loads(timings.read_text())["seconds"] if timings.is_file() else {}
-    target = to or bundle / "report.html"
-    target.write_text(render_report(files, found, seconds), encoding="utf-8")
+    target = to or bundle / PAGE
+    target.write_text(render_report(files, found, read_timings(bundle)), encoding="utf-8")
     out.print(str(target), soft_wrap=True)
     refuse(found)
 
@@ -415,28 +382,6 @@ def _season_input(
         return parse_rules(made.rules_text), made.rules_text, made.season
     rules, rules_text = read_rules(folder)
     return rules, rules_text, read_season(folder, rules, skip_invalid=skip_invalid)
-
-
-@contextmanager
-def _audited_node(workspace: Workspace, export_file: Path | None) -> Iterator[Node]:
-    """The node to audit: one of our own from an export, one by URL, or the workspace's."""
-    if export_file is not None:
-        with tempfile.TemporaryDirectory(prefix="fairalloc-replica-") as scratch:
-            replica = replica_from_export(export_file, Path(scratch))
-            try:
-                yield replica
-            finally:
-                replica.close()
-        return
-    with workspace.node() as node:
-        yield node
-
-
-def _own_record(workspace: Workspace, season_no: SeasonNo) -> SeasonRecord | None:
-    """The season in this installation's database, where it has one."""
-    if workspace.db is None and not (workspace.state / "fairalloc.db").is_file():
-        return None
-    return next((record for record in workspace.store().seasons() if record.season_no == season_no), None)
 
 
 def main() -> None:

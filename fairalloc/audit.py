@@ -16,8 +16,8 @@ from fairalloc.bundle.folder import MANIFEST, manifest_findings
 from fairalloc.bundle.published import Published, published
 from fairalloc.bundle.statements import allocation_statement, freeze_statement, inputs_root, rules_hash
 from fairalloc.canonical import json_bytes, sha256
-from fairalloc.errors import InvalidDataError
-from fairalloc.ledger import ChainIdentity, History, Topic
+from fairalloc.errors import InvalidDataError, VerificationFailedError
+from fairalloc.ledger import ChainIdentity, History, SeasonNo, Topic
 from fairalloc.lottery import lottery_seed
 from fairalloc.numbering import application_label, number_applications, number_sites, parse_application_label
 from fairalloc.ports import CheckFiles, Standing
@@ -66,6 +66,23 @@ def audit_bundle(files: Mapping[str, bytes], check: CheckFiles) -> Audit:
     except (KeyError, ValueError, TypeError) as error:
         audit.add("reading", 1, [f"the published files cannot be read: {type(error).__name__}: {error}"])
     return audit
+
+
+def recorded_at(files: Mapping[str, bytes], audit: Audit) -> tuple[str, SeasonNo]:
+    """The contract and the season number under which a bundle says it is recorded.
+
+    Raises:
+        VerificationFailedError: when it does not say; the error carries what the audit has found before.
+    """
+    try:
+        told = json.loads(files["chain.json"])
+        return str(told["contract"]), SeasonNo(int(told["season_no"]))
+    except (KeyError, ValueError, TypeError) as error:
+        raise VerificationFailedError(
+            "audit.no-chain",
+            [*audit.findings, f"chain.json: missing, or cannot be read ({type(error).__name__})"],
+            "publish the season first",
+        ) from None
 
 
 def audit_chain(

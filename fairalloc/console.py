@@ -6,6 +6,7 @@ import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
@@ -14,8 +15,10 @@ from rich.table import Table
 from rich.text import Text
 
 from fairalloc.audit import Audit
+from fairalloc.bundle.folder import PAGE
 from fairalloc.errors import FairallocError, InvalidDataError, VerificationFailedError
-from fairalloc.services.lookup import ApplicationView
+from fairalloc.numbering import application_label
+from fairalloc.services.lookup import ApplicationView, Explanation
 
 SHOWN_DEFECTS = 25
 
@@ -55,6 +58,11 @@ def show_facts(title: str, facts: Mapping[str, object]) -> None:
     for name, value in facts.items():
         table.add_row(name, _cell(value))
     out.print(table)
+
+
+def show(title: str, facts: Mapping[str, object], *, as_json: bool) -> None:
+    """Facts as JSON or as a table, as asked."""
+    show_json(dict(facts)) if as_json else show_facts(title, facts)
 
 
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
@@ -105,6 +113,27 @@ def show_audit(audit: Audit) -> None:
     out.print("audit failed" if audit.findings else "audit passed", style="bold")
 
 
+def show_run(
+    season_id: str,
+    bundle: Path,
+    facts: Mapping[str, object],
+    seconds: Mapping[str, float],
+    found: Audit,
+    *,
+    as_json: bool,
+) -> None:
+    """What a whole run came to, and where to go on."""
+    if as_json:
+        told = {"season": season_id, "bundle": str(bundle), **facts, "seconds": dict(seconds)}
+        show_json({**told, "audit": {"checked": found.checked, "findings": found.findings}, "proven": found.proven})
+    else:
+        show_facts(f"Season {season_id}", facts)
+        show_facts("Seconds", {name: f"{value:.2f}" for name, value in seconds.items()})
+        show_audit(found)
+    err.print(f"bundle {bundle}, page {bundle / PAGE}", soft_wrap=True)
+    err.print(f"next: fairalloc status {application_label(1)}, fairalloc audit {bundle}", soft_wrap=True)
+
+
 def refuse(audit: Audit) -> None:
     """End with the exit code for a failed verification where anything was found.
 
@@ -140,6 +169,28 @@ def view_json(view: ApplicationView) -> dict[str, Any]:
             for past in view.history
         ],
     }
+
+
+def explanation_json(found: Explanation) -> dict[str, Any]:
+    """An explanation for programs."""
+    choices = [
+        {
+            "rank": report.rank,
+            "choice": str(report.choice),
+            "room": report.room,
+            "cut_off": report.cut_off,
+            "words": words,
+        }
+        for report, words in zip(found.reports, found.sentences, strict=True)
+    ]
+    return {**view_json(found.view), "choices": choices}
+
+
+def show_explanation(found: Explanation) -> None:
+    """An explanation for people."""
+    show_view(found.view)
+    for report, words in zip(found.reports, found.sentences, strict=True):
+        out.print(f"choice {report.rank}: {words}", soft_wrap=True, markup=False)
 
 
 def show_view(view: ApplicationView) -> None:

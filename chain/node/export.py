@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import tempfile
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +96,17 @@ def replica_from_export(file: Path, scratch_folder: Path, *, clock: Clock = time
     finally:
         journal.close()
     return open_node(scratch_folder, clock=clock)
+
+
+@contextmanager
+def replica(file: Path) -> Iterator[EmbeddedNode]:
+    """:func:`replica_from_export` in a folder that is gone afterwards."""
+    with tempfile.TemporaryDirectory(prefix="fairalloc-replica-") as scratch:
+        node = replica_from_export(file, Path(scratch))
+        try:
+            yield node
+        finally:
+            node.close()
 
 
 def _read(lines: Iterable[str]) -> tuple[JournalHeader, list[JournalBlock]]:

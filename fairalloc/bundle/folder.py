@@ -14,7 +14,8 @@ from fairalloc.canonical import json_bytes, sha256
 from fairalloc.errors import Defect, InvalidDataError, UsageError
 
 MANIFEST = "manifest.json"
-BESIDE = ("run.json", "report.html")
+PAGE, TIMINGS = "report.html", "run.json"
+BESIDE = (PAGE, TIMINGS)
 """Files that may lie beside a bundle and are no part of what it proves: how long the run took, and the page."""
 
 
@@ -74,6 +75,20 @@ def read_bundle(folder: Path) -> dict[str, bytes]:
         for path in sorted(folder.iterdir())
         if path.is_file() and path.name not in BESIDE and not path.name.startswith(".")
     }
+
+
+def write_timings(folder: Path, seconds: Mapping[str, float]) -> None:
+    """Keep beside a bundle how long each step of its run took."""
+    (folder / TIMINGS).write_text(json.dumps({"seconds": dict(seconds)}, indent=2) + "\n")
+
+
+def read_timings(folder: Path) -> dict[str, float]:
+    """How long each step of a bundle's run took; empty where that is not known."""
+    try:
+        told = json.loads((folder / TIMINGS).read_text())["seconds"]
+        return {str(name): float(value) for name, value in told.items()}
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        return {}
 
 
 def manifest_findings(files: Mapping[str, bytes]) -> list[str]:

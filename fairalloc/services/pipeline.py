@@ -6,15 +6,19 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from fairalloc.allocation import Solve
 from fairalloc.audit import Audit, audit_bundle, audit_chain, audit_database
+from fairalloc.bundle.folder import PAGE, write_bundle, write_timings
 from fairalloc.ports import CheckFiles, Ledger, Stage, Store
 from fairalloc.progress import Progress
+from fairalloc.report.page import render_report
 from fairalloc.services.bundling import bundle_files
 from fairalloc.services.context import SeasonContext
 from fairalloc.services.publishing import publish
 from fairalloc.services.stages import allocate_season, freeze_season, screen_season
+from fairalloc.summary import summarize
 
 
 @dataclass(slots=True)
@@ -54,6 +58,24 @@ def allocate(tools: Tools, context: SeasonContext, ledger: Ledger | None, watch:
             publish(tools.store, ledger, context.record.season_no, tools.progress)
     with watch.lap("allocate"):
         return allocate_season(tools.store, context, tools.solve, tools.check)
+
+
+def run(
+    tools: Tools, context: SeasonContext, ledger: Ledger, folder: Path, code_hash: str, watch: Stopwatch
+) -> tuple[dict[str, int | str], Audit]:
+    """All that is left of a season: allocate, record, write the bundle and its page, audit.
+
+    Returns:
+        The headline figures, and the audit.
+    """
+    context = allocate(tools, context, ledger, watch)
+    files = publish_and_bundle(tools, context, ledger, watch)
+    write_bundle(folder, files)
+    found = audit(tools, context, ledger, files, code_hash, watch)
+    with watch.lap("page"):
+        (folder / PAGE).write_text(render_report(files, found, watch.seconds), encoding="utf-8")
+    write_timings(folder, watch.seconds)
+    return summarize(files), found
 
 
 def publish_and_bundle(tools: Tools, context: SeasonContext, ledger: Ledger, watch: Stopwatch) -> dict[str, bytes]:

@@ -1,0 +1,238 @@
+"""What is measured, each in a process of its own so that its memory is its own: prints one JSON object."""
+
+from __future__ import annotations
+
+import gc
+import json
+import os
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from contextlib import contextmanager
+from pathlib import Path
+
+from ortools.sat.python import cp_model
+
+from chain.client import LedgerClient, deploy
+from chain.contract.artifact import artifact
+from chain.keyring import Keyring
+from chain.node.manager import open_node
+from data.importers import read_season
+from data.season_files import write_season
+from data.store import open_store
+from data.synthetic import synthesize
+from fairalloc.audit import audit_bundle, audit_chain, audit_database
+from fairalloc.bundle.files import certificate_file, outcome_file
+from fairalloc.ledger import Record, Submit
+from fairalloc.outcome import outcomes
+from fairalloc.rules import parse_rules, read_rules
+from fairalloc.services.bundling import bundle_files
+from fairalloc.services.context import SeasonContext
+from fairalloc.services.intake import import_season
+from fairalloc.services.publishing import publish
+from fairalloc.services.stages import (
+    OUTCOME,
+    allocate_season,
+    allocation_request,
+    freeze_season,
+    screen_season,
+)
+from fairalloc.status import Status
+from solver.flow import optimal_seating, option_worth, priority_weight
+from solver.optimal import solve
+from solver.problem import build_problem
+from solver.verify import check_files
+
+SECONDS_FOR_CP_SAT = 60.0
+
+
+class NoProgress:
+    """Nobody watches a measurement."""
+
+    @contextmanager
+    def step(self, _name, _total=None):
+        yield lambda _done: None
+
+
+def timed(work: Callable[[], object]) -> tuple[float, object]:
+    gc.collect()
+    started = time.perf_counter()
+    result = work()
+    return time.perf_counter() - started, result
+
+
+def frozen(size: int, folder: Path):
+    """A season of that size, imported, screened and frozen in a database of its own."""
+    made = synthesize(size, seed=2026)
+    rules = parse_rules(made.rules_text)
+    store = open_store(f"sqlite:///{folder / 'bench.db'}")
+    record = import_season(store, rules, made.rules_text, made.season, os.urandom)
+    context = screen_season(store, SeasonContext.of(record, rules, made.season))
+    return store, freeze_season(store, context, "bench")
+
+
+def megabytes() -> float:
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def measure_solve(size: int) -> dict[str, object]:
+    """Solve with certificate, then the independent check of the published files."""
+    with tempfile.TemporaryDirectory() as scratch:
+        store, context = frozen(size, Path(scratch))
+        request = allocation_request(store, context)
+        before = megabytes()
+        seconds, result = timed(lambda: solve(request))
+        peak = megabytes()
+        told = outcomes(context.rules, context.season.fairs, request.sites, request.candidates, result)
+        files = {
+            **context.inputs,
+            "screening.csv": store.document(context.record.season_no, "screening.csv") or b"",
+            OUTCOME: outcome_file(told),
+            "certificate.json": certificate_file(context.rules, result, request.sites),
+        }
+        check_seconds, verdict = timed(lambda: check_files(files))
+    assert not verdict.findings, verdict.findings[:3]
+    return {
+        "applications": size,
+        "candidates": len(request.candidates),
+        "sites": len(request.sites),
+        "placed": len(result.placements),
+        "solve_s": seconds,
+        "steps_s": dict(result.seconds),
+        "verify_s": check_seconds,
+        "peak_mb": peak,
+        "peak_before_mb": before,
+        "certificate_bytes": len(files["certificate.json"]),
+        "values": {proof.goal: proof.value for proof in result.proofs},
+    }
+
+
+def measure_cp_sat(size: int) -> dict[str, object]:
+    """One model with the same weighted objective: a 0/1 variable for each (application, class of sites) pair."""
+    with tempfile.TemporaryDirectory() as scratch:
+        store, context = frozen(size, Path(scratch))
+        problem = build_problem(allocation_request(store, context))
+    weight = priority_weight(problem, with_choices=True)
+    worth = option_worth(problem, weight, with_choices=True)
+    started = time.perf_counter()
+    model = cp_model.CpModel()
+    in_class: list[list[cp_model.IntVar]] = [[] for _ in problem.capacity]
+    terms, factors = [], []
+    for application in range(len(problem.points)):
+        mine: dict[int, cp_model.IntVar] = {}
+        for option in range(problem.option_start[application], problem.option_start[application + 1]):
+            for class_ in problem.classes_of_hub(int(problem.option_hub[option])).tolist():
+                if class_ not in mine:  # options are in order of rank: the first that reaches a class is the best
+                    mine[class_] = model.new_bool_var("")
+                    in_class[class_].append(mine[class_])
+                    terms.append(mine[class_])
+                    factors.append(int(worth[option]))
+        model.add_at_most_one(mine.values())
+    for class_, members in enumerate(in_class):
+        if len(members) > problem.capacity[class_]:
+            model.add(cp_model.LinearExpr.sum(members) <= int(problem.capacity[class_]))
+    model.maximize(cp_model.LinearExpr.weighted_sum(terms, factors))
+    built = time.perf_counter() - started
+    engine = cp_model.CpSolver()
+    engine.parameters.num_workers = os.cpu_count() or 1
+    engine.parameters.max_time_in_seconds = SECONDS_FOR_CP_SAT
+    status = engine.solve(model)
+    found = status in {cp_model.OPTIMAL, cp_model.FEASIBLE}
+    seating = optimal_seating(problem, with_choices=True)
+    best = int(worth[seating.option[seating.placed]].sum())
+    return {
+        "applications": size,
+        "variables": len(terms),
+        "build_s": built,
+        "solve_s": engine.wall_time,
+        "status": engine.status_name(status),
+        "missing_of_optimum": (best - engine.objective_value) / best if found else None,
+        "peak_mb": megabytes(),
+    }
+
+
+def measure_season(size: int) -> dict[str, object]:
+    """Import, publish and audit of a whole season through the files, the database and the chain."""
+    with tempfile.TemporaryDirectory() as name:
+        scratch = Path(name)
+        made = synthesize(size, seed=2026)
+        write_season(scratch / "season", made.rules_text, made.season)
+        store = open_store(f"sqlite:///{scratch / 'bench.db'}")
+
+        def take_in():
+            rules, rules_text = read_rules(scratch / "season")
+            season = read_season(scratch / "season", rules)
+            return SeasonContext.of(import_season(store, rules, rules_text, season, os.urandom), rules, season)
+
+        import_s, context = timed(take_in)
+        context = freeze_season(store, screen_season(store, context), "bench")
+        allocate_s, context = timed(lambda: allocate_season(store, context, solve, check_files))
+        keyring = Keyring.open(scratch / "keys", "bench")
+        node = open_node(scratch / "node", keyring.addresses())
+        ledger = LedgerClient(node, deploy(node, keyring), keyring)
+        publish_s, sent = timed(lambda: publish(store, ledger, context.record.season_no, NoProgress()))
+        files = bundle_files(store, context, ledger)
+
+        def look_through():
+            found = audit_bundle(files, check_files)
+            history = ledger.history(context.record.season_no)
+            audit_chain(found, files, ledger.identity(), history, "0x" + artifact().code_hash.hex())
+            audit_database(found, store.standings(context.record.season_no), history)
+            return found
+
+        audit_s, found = timed(look_through)
+        replay_s, _ = timed(lambda: ledger.history(context.record.season_no))
+        gas = gas_by_kind(store.outbox(context.record.season_no, unmined_only=False))
+        kind = ledger.identity().node
+        node.close()
+        reopen_s, node = timed(lambda: open_node(scratch / "node", keyring.addresses()))
+        node.close()
+        disk = sum(path.stat().st_size for path in (scratch / "node").rglob("*") if path.is_file())
+    assert not found.findings, found.findings[:3]
+    return {
+        "applications": size,
+        "node": kind,
+        "import_s": import_s,
+        "import_rows": sum(len(x) for x in (made.season.sites, made.season.applicants, made.season.applications)),
+        "allocate_stage_s": allocate_s,
+        "publish_s": publish_s,
+        "transitions": sent.transitions,
+        "transactions": sent.calls,
+        "transitions_per_s": sent.transitions / publish_s,
+        "gas": sent.gas,
+        "gas_per_transition": sent.gas / sent.transitions,
+        "gas_by_kind": gas,
+        "replay_s": replay_s,
+        "audit_s": audit_s,
+        "audit_checks": sum(found.checked.values()),
+        "node_start_s": reopen_s,
+        "chain_bytes": disk,
+        "peak_mb": megabytes(),
+    }
+
+
+def gas_by_kind(entries) -> dict[str, float]:
+    """Gas per transition by what the call does; the allocation decides both ways in one batch."""
+    spent: dict[str, list[int]] = {}
+    for entry in entries:
+        match entry.call:
+            case Submit(commitments=items):
+                kind = "submit"
+            case Record(transitions=items) if items[0].status in {Status.ELIGIBLE, Status.REJECTED}:
+                kind = "screen"
+            case Record(transitions=items):
+                kind = "allocate"
+            case _:
+                continue
+        total = spent.setdefault(kind, [0, 0])
+        total[0] += entry.mined.gas_used
+        total[1] += len(items)
+    return {kind: gas / count for kind, (gas, count) in spent.items()}
+
+
+STAGES = {"solve": measure_solve, "cp-sat": measure_cp_sat, "season": measure_season}
+
+if __name__ == "__main__":
+    json.dump(STAGES[sys.argv[1]](int(sys.argv[2])), sys.stdout)
