@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -131,7 +133,9 @@ def show_run(
         show_facts("Seconds", {name: f"{value:.2f}" for name, value in seconds.items()})
         show_audit(found)
     err.print(f"bundle {bundle}, page {bundle / PAGE}", soft_wrap=True)
-    err.print(f"next: fairalloc status {application_label(1)}, fairalloc audit {bundle}", soft_wrap=True)
+    # The word under which the reader can reach this program: it need not be on the path.
+    program = "fairalloc" if shutil.which("fairalloc") else os.path.relpath(sys.argv[0])
+    err.print(f"next: {program} status {application_label(1)}, {program} audit {bundle}", soft_wrap=True)
 
 
 def refuse(audit: Audit) -> None:
