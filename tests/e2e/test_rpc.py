@@ -1,0 +1,77 @@
+"""A node that is somebody else's, by its URL: a plain anvil that mines by itself."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import time
+import urllib.request
+
+import pytest
+
+from chain.node.anvil_process import find_anvil
+
+
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def anvil():
+    """Starts anvils on demand: (URL, process)."""
+    binary = find_anvil()
+    if binary is None:
+        pytest.skip("anvil is not installed")
+    started = []
+
+    def start(*options):
+        port = free_port()
+        words = [str(binary), "--silent", "--port", str(port), "--accounts", "0", *options]
+        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        started.append(process)
+        url = f"http://127.0.0.1:{port}"
+        question = urllib.request.Request(  # noqa: S310  our own loopback URL
+            url,
+            json.dumps({"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}).encode(),
+            {"content-type": "application/json"},
+        )
+        for _ in range(100):
+            try:
+                urllib.request.urlopen(question, timeout=5).read()  # noqa: S310
+            except OSError:
+                time.sleep(0.05)
+            else:
+                return url, process
+        raise AssertionError("anvil did not start")
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_a_season_on_a_node_by_its_url(anvil, cli, tmp_path):
+    url, process = anvil("--chain-id", "4242", "--base-fee", "0", "--gas-price", "0", "--gas-limit", "30000000")
+    season = json.loads(cli("run", "--synthetic", 300, "--out", "bundle", "--rpc", url, "--json").stdout)
+    assert season["audit"]["findings"] == []
+    chain = json.loads((tmp_path / "bundle" / "chain.json").read_text())
+    assert (chain["chain_id"], chain["node"]) == (4242, "rpc")
+    assert "audit passed" in cli("audit", "bundle", "--rpc", url).stdout
+    assert "audit passed" in cli("run", "--synthetic", 300, "--out", "bundle", "--rpc", url).stdout
+    # Somebody else's chain with the same files: nothing of the season is there.
+    other, _ = anvil("--chain-id", "4243", "--base-fee", "0", "--gas-price", "0")
+    assert "chain.json: chain_id is 4242, the chain has 4243" in cli("audit", "bundle", "--rpc", other, expect=5).stderr
+    process.kill()
+    process.wait()
+    said = cli("audit", "bundle", "--rpc", url, expect=6).stderr
+    assert "the node does not answer" in said
+    assert url not in said  # a URL may hold a password
+
+
+def test_keys_without_money_are_told_so(anvil, cli):
+    url, _ = anvil()  # with its usual base fee
+    said = cli("run", "--synthetic", 60, "--out", "bundle", "--rpc", url, expect=6).stderr
+    assert "funds" in said
