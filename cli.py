@@ -1,4 +1,7 @@
-"""The command line: the only place that wires core, solver, chain and data together."""
+"""The command line: the only place that wires core, solver, chain and data together.
+
+Solver and node are imported where they are used: a lookup does not wait for libraries that it never asks.
+"""
 
 from __future__ import annotations
 
@@ -9,21 +12,15 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from chain.client import LedgerClient, deploy
 from chain.contract.artifact import artifact
-from chain.keyring import Keyring, default_password
-from chain.node.export import export_journal, replica
-from chain.node.manager import open_node
-from chain.node_port import Node
-from chain.rpc_node import RpcNode
-from data.importers import read_season
 from data.season_files import write_season
+from data.source import season_input
 from data.store import SqlStore, open_store
-from data.synthetic import synthesize, synthesize_at
+from data.synthetic import synthesize_at
 from fairalloc.audit import audit_bundle, audit_chain, audit_database, recorded_at
 from fairalloc.bundle.folder import PAGE, read_bundle, read_timings, write_bundle
 from fairalloc.console import (
@@ -41,10 +38,8 @@ from fairalloc.console import (
     show_view,
     view_json,
 )
-from fairalloc.errors import FairallocError, UsageError
-from fairalloc.model import SeasonInput
+from fairalloc.errors import FairallocError
 from fairalloc.report.page import render_report
-from fairalloc.rules import Rules, parse_rules, read_rules
 from fairalloc.services import lookup, pipeline
 from fairalloc.services.bundling import bundle_files
 from fairalloc.services.context import SeasonContext, find_application, find_season
@@ -52,8 +47,12 @@ from fairalloc.services.intake import import_season
 from fairalloc.services.pipeline import Stopwatch, Tools
 from fairalloc.services.publishing import publish as publish_outbox
 from fairalloc.summary import summarize
-from solver.optimal import solve
 from solver.verify import check_files
+
+if TYPE_CHECKING:
+    from chain.client import LedgerClient
+    from chain.keyring import Keyring
+    from chain.node_port import Node
 
 CODE_HASH = "0x" + artifact().code_hash.hex()
 PROGRAM = f"fairalloc {version('fairalloc')}"
@@ -103,11 +102,16 @@ class Workspace:
 
     def tools(self) -> Tools:
         """What the services work with."""
+        from solver.optimal import solve
+
         return Tools(self.store(), solve, check_files, PROGRAM, ConsoleProgress())
 
     @contextmanager
     def node(self) -> Iterator[Node]:
         """The node by URL, or the embedded one."""
+        from chain.node.manager import open_node
+        from chain.rpc_node import RpcNode
+
         if self.rpc:
             node: Node = RpcNode(self.rpc)
         else:
@@ -121,11 +125,15 @@ class Workspace:
     @contextmanager
     def ledger(self) -> Iterator[LedgerClient]:
         """The contract on the node of this workspace, deployed if it is not there yet."""
+        from chain.client import LedgerClient, deploy
+
         keyring = self._keyring()
         with self.node() as node:
             yield LedgerClient(node, deploy(node, keyring), keyring)
 
     def _keyring(self) -> Keyring:
+        from chain.keyring import Keyring, default_password
+
         keys = self.state / "keys"
         return Keyring.open(keys, os.environ.get("FAIRALLOC_KEY_PASSWORD") or default_password(keys))
 
@@ -151,7 +159,7 @@ def run(
     watch = Stopwatch()
     workspace = Workspace(state, db, rpc)
     with watch.lap("import"):
-        rules, rules_text, season = _season_input(season_dir, synthetic, seed, skip_invalid)
+        rules, rules_text, season = season_input(season_dir, synthetic, seed, skip_invalid)
         tools = workspace.tools()
         record = import_season(tools.store, rules, rules_text, season, os.urandom)
         context = SeasonContext.of(record, rules, season)
@@ -196,7 +204,7 @@ def import_(
 
     Example: fairalloc import seasons/2026 --dry-run
     """
-    rules, rules_text, season = _season_input(season_dir, None, 0, skip_invalid)
+    rules, rules_text, season = season_input(season_dir, None, 0, skip_invalid)
     facts: dict[str, object] = {"fairs": len(season.fairs), "sites": len(season.sites)}
     facts |= {"applicants": len(season.applicants), "applications": len(season.applications)}
     if not dry_run:
@@ -223,7 +231,7 @@ def allocate(
     watch, workspace = Stopwatch(), Workspace(state, db, rpc)
     tools = workspace.tools()
     if season_dir is not None:
-        rules, rules_text, content = _season_input(season_dir, None, 0, None)
+        rules, rules_text, content = season_input(season_dir, None, 0, None)
         record = import_season(tools.store, rules, rules_text, content, os.urandom)
         context = SeasonContext.of(record, rules, content)
     else:
@@ -329,6 +337,9 @@ def audit(
 
     Example: fairalloc audit out/season --rpc http://127.0.0.1:8545
     """
+    from chain.client import LedgerClient
+    from chain.node.export import replica
+
     files = read_bundle(bundle)
     found = audit_bundle(files, check_files)
     workspace = Workspace(state, db, rpc)
@@ -367,21 +378,10 @@ def export(
 
     Example: fairalloc export chain.jsonl
     """
+    from chain.node.export import export_journal
+
     export_journal(state / "node", file)
     out.print(str(file), soft_wrap=True)
-
-
-def _season_input(
-    folder: Path | None, synthetic: int | None, seed: int, skip_invalid: Path | None
-) -> tuple[Rules, str, SeasonInput]:
-    """A season from a folder, or a made-up one."""
-    if (folder is None) == (synthetic is None):
-        raise UsageError("usage.input", "give either a season folder or --synthetic N", "see `fairalloc run --help`")
-    if folder is None:
-        made = synthesize(synthetic or 1, seed=seed)
-        return parse_rules(made.rules_text), made.rules_text, made.season
-    rules, rules_text = read_rules(folder)
-    return rules, rules_text, read_season(folder, rules, skip_invalid=skip_invalid)
 
 
 def main() -> None:

@@ -33,7 +33,7 @@ def anvil():
         process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         started.append(process)
         url = f"http://127.0.0.1:{port}"
-        question = urllib.request.Request(  # noqa: S310  our own loopback URL
+        question = urllib.request.Request(
             url,
             json.dumps({"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}).encode(),
             {"content-type": "application/json"},
