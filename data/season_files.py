@@ -7,10 +7,10 @@ import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from fairalloc.bundle.files import application_fields, blank, fair_fields, site_fields
 from fairalloc.canonical import csv_bytes
 from fairalloc.errors import UsageError
-from fairalloc.instants import format_instant
-from fairalloc.model import Application, Fair, SeasonInput, Site
+from fairalloc.model import SeasonInput
 from fairalloc.rules.reader import SEASON_FILE
 
 
@@ -40,18 +40,19 @@ def write_season(folder: Path, rules_text: str, season: SeasonInput) -> None:
 def season_files(season: SeasonInput) -> dict[str, bytes]:
     """The CSV files of a season by name, rows sorted by id."""
     return {
-        "fairs.csv": _file("fair_id,name,district,area,latitude,longitude", map(_fair_row, season.fairs)),
+        "fairs.csv": _file("fair_id,name,district,area,latitude,longitude", map(fair_fields, season.fairs)),
         "sites.csv": _file(
-            "site_id,fair_id,period,row,position,number,categories,features,pool,closed", map(_site_row, season.sites)
+            "site_id,fair_id,period,row,position,number,categories,features,pool,closed",
+            ((site.site_id, *site_fields(site)) for site in season.sites),
         ),
         "applicants.csv": _file(
             "applicant_id,kind,region,owner_id,first_season",
-            ((a.applicant_id, a.kind, a.region, a.owner_id, _blank(a.first_season)) for a in season.applicants),
+            ((a.applicant_id, a.kind, a.region, a.owner_id, blank(a.first_season)) for a in season.applicants),
         ),
         "applications.csv": _file(
             "application_id,applicant_id,period,category,group,stalls_min,stalls_max,needs,choices,submitted_at,"
             "registration_no,documents",
-            map(_application_row, season.applications),
+            ((a.application_id, a.applicant_id, *application_fields(a)) for a in season.applications),
         ),
         "incumbents.csv": _file("site_id,applicant_id", ((i.site_id, i.applicant_id) for i in season.incumbents)),
     }
@@ -59,43 +60,3 @@ def season_files(season: SeasonInput) -> dict[str, bytes]:
 
 def _file(header: str, rows: Iterable[Sequence[object]]) -> bytes:
     return csv_bytes(header.split(","), rows)
-
-
-def _fair_row(fair: Fair) -> Sequence[object]:
-    return (fair.fair_id, fair.name, fair.district, fair.area, _blank(fair.latitude), _blank(fair.longitude))
-
-
-def _site_row(site: Site) -> Sequence[object]:
-    return (
-        site.site_id,
-        site.fair_id,
-        site.period,
-        site.row,
-        site.position,
-        site.number,
-        "|".join(sorted(site.categories)),
-        "|".join(sorted(site.features)),
-        site.pool,
-        "yes" if site.closed else "",
-    )
-
-
-def _application_row(application: Application) -> Sequence[object]:
-    return (
-        application.application_id,
-        application.applicant_id,
-        application.period,
-        application.category,
-        application.group,
-        application.stalls_min,
-        application.stalls_max,
-        "|".join(sorted(application.needs)),
-        "|".join(map(str, application.choices)),
-        format_instant(application.submitted_at),
-        application.registration_no,
-        "|".join(application.missing_documents) or "ok",
-    )
-
-
-def _blank(value: float | None) -> str:
-    return "" if value is None else repr(value)

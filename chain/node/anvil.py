@@ -7,7 +7,6 @@ requests are sent one by one (a batch runs concurrently and in any order), and i
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -120,46 +119,24 @@ class AnvilNode(EmbeddedNode):
     """An embedded node that executes on anvil."""
 
     @classmethod
-    def open(cls, folder: Path, funded: Sequence[str] = (), *, clock: Clock = time.time) -> AnvilNode:
-        """Open the chain in a folder, or begin one.
+    def over(cls, journal: Journal, funded: Sequence[str], *, clock: Clock) -> AnvilNode:
+        """The chain of a journal that is open, or a new one; on an error the caller closes the journal.
 
         Args:
-            folder: holds the journal; made if need be.
+            journal: empty where the chain begins here.
             funded: addresses with a balance at genesis; used only when the chain begins here.
             clock: seconds since 1970.
 
         Raises:
-            StateConflictError: another process has the chain open.
-            ChainUnavailableError: anvil is missing or does not start.
+            ChainUnavailableError: the engine is missing or does not start.
             VerificationFailedError: the journal does not execute to the hashes it holds.
         """
-        journal = Journal.open(folder)
-        try:
-            return cls.over(journal, funded, clock=clock)
-        except BaseException:
-            journal.close()
-            raise
-
-    @classmethod
-    def over(cls, journal: Journal, funded: Sequence[str], *, clock: Clock) -> AnvilNode:
-        """As :meth:`open`, over a journal that is open; on an error the caller closes it."""
         header = journal.header()
-        if header is None:
-            genesis = make_genesis(funded)
-        else:
-            genesis = Genesis(header.chain_id, header.block_gas_limit, header.funded)
+        genesis = make_genesis(funded) if header is None else header.genesis()
         engine = AnvilEngine(genesis, journal.folder)
         try:
             if header is None:
-                header = JournalHeader(
-                    engine=KIND,
-                    engine_version=engine.version(),
-                    chain_id=genesis.chain_id,
-                    hardfork=HARDFORK,
-                    block_gas_limit=genesis.block_gas_limit,
-                    funded=genesis.funded,
-                    genesis_hash="0x" + engine.block_hash(0).hex(),
-                )
+                header = JournalHeader.begin(KIND, engine.version(), HARDFORK, genesis, engine.block_hash(0))
                 journal.create(header)
             return cls(journal, header, engine, clock)
         except BaseException:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -22,37 +21,27 @@ class PyEvmNode(EmbeddedNode):
     """An embedded node that executes on py-evm."""
 
     @classmethod
-    def open(cls, folder: Path, funded: Sequence[str] = (), *, clock: Clock = time.time) -> PyEvmNode:
-        """Open the chain in a folder, or begin one.
+    def over(cls, journal: Journal, funded: Sequence[str], *, clock: Clock) -> PyEvmNode:
+        """The chain of a journal that is open, or a new one; on an error the caller closes the journal.
 
         The chain file is only a shortcut: when it disagrees with the journal it is made anew from the journal, and only
         if that disagrees too the journal is at fault.
 
         Args:
-            folder: holds the journal; made if need be.
+            journal: empty where the chain begins here.
             funded: addresses with a balance at genesis; used only when the chain begins here.
             clock: seconds since 1970.
 
         Raises:
-            StateConflictError: another process has the chain open.
+            ChainUnavailableError: the engine is missing or does not start.
             VerificationFailedError: the journal does not execute to the hashes it holds.
         """
-        journal = Journal.open(folder)
-        try:
-            return cls.over(journal, funded, clock=clock)
-        except BaseException:
-            journal.close()
-            raise
-
-    @classmethod
-    def over(cls, journal: Journal, funded: Sequence[str], *, clock: Clock) -> PyEvmNode:
-        """As :meth:`open`, over a journal that is open; on an error the caller closes it."""
         header = journal.header()
         if header is None:
             remove_chain_file(journal.folder)
             genesis = make_genesis(funded)
         else:
-            genesis = Genesis(header.chain_id, header.block_gas_limit, header.funded)
+            genesis = header.genesis()
         if header is None or not (journal.folder / CHAIN_FILE).exists():
             return cls._over_chain_file(journal, header, genesis, clock)
         try:
@@ -68,15 +57,7 @@ class PyEvmNode(EmbeddedNode):
         engine = EvmEngine(genesis, journal.folder)
         try:
             if header is None:
-                header = JournalHeader(
-                    engine=KIND,
-                    engine_version=engine.version(),
-                    chain_id=genesis.chain_id,
-                    hardfork=HARDFORK,
-                    block_gas_limit=genesis.block_gas_limit,
-                    funded=genesis.funded,
-                    genesis_hash="0x" + engine.block_hash(0).hex(),
-                )
+                header = JournalHeader.begin(KIND, engine.version(), HARDFORK, genesis, engine.block_hash(0))
                 journal.create(header)
             node = cls(journal, header, engine, clock)
         except BaseException:

@@ -19,6 +19,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from chain.node.genesis import Genesis
 from fairalloc.errors import ChainUnavailableError, StateConflictError
 
 FORMAT = 1
@@ -66,6 +67,23 @@ class JournalHeader:
     funded: tuple[str, ...]
     genesis_hash: str
     format: int = FORMAT
+
+    @classmethod
+    def begin(cls, engine: str, version: str, hardfork: str, genesis: Genesis, genesis_hash: bytes) -> JournalHeader:
+        """The header of a chain that begins with a genesis."""
+        return cls(
+            engine=engine,
+            engine_version=version,
+            chain_id=genesis.chain_id,
+            hardfork=hardfork,
+            block_gas_limit=genesis.block_gas_limit,
+            funded=genesis.funded,
+            genesis_hash="0x" + genesis_hash.hex(),
+        )
+
+    def genesis(self) -> Genesis:
+        """What block 0 is made from."""
+        return Genesis(self.chain_id, self.block_gas_limit, self.funded)
 
     def to_json(self) -> dict[str, Any]:
         """The header as JSON values."""

@@ -9,6 +9,7 @@ from typing import Literal, TypeVar
 
 import pandas as pd
 
+from data.importers.choices import check_choices
 from data.importers.sheet import Sheet, read_sheet
 from fairalloc.errors import Defect, InvalidDataError
 from fairalloc.instants import Instant, parse_instant
@@ -43,8 +44,6 @@ INCUMBENT_COLUMNS = ("site_id", "applicant_id")
 CLOSED = {"": False, "no": False, "0": False, "false": False, "yes": True, "1": True, "true": True, "x": True}
 MAX_STALLS = 15
 MAX_NAME = 200
-MAX_CHOICES = 200
-"""With these two limits what an applicant is told fits into one field of a CSV file that any program reads."""
 _ID = r"[^\s|,;/*=+@\"'\-][^\s|,;/*\"']{0,79}"
 _SITE_ID = r"[^\s|,;*=+@\"'\-][^|,;*\"']{0,79}"
 """Sites may be labelled like ``DAPP-207 - 209``; only where they stand in a list is `|` between them."""
@@ -52,7 +51,6 @@ _ID_REMEDY = "use letters, digits and dashes, at most 80"
 _LAST_INSTANT = 2**63 - 1
 
 T = TypeVar("T")
-_Problem = tuple[str, str, str]
 _Rows = Literal["all", "good"]
 
 
@@ -117,10 +115,11 @@ def _sheets(folder: Path) -> tuple[Sheet, Sheet, Sheet, Sheet, Sheet]:
             defects += error.defects
     if defects:
         raise InvalidDataError(defects)
-    if len(found) < 5:
+    if "incumbents.csv" not in names:
         frame = pd.DataFrame({column: pd.Series(dtype="str") for column in INCUMBENT_COLUMNS})
         found.append(Sheet("incumbents.csv", frame, found[0].lines[:0], suspicious=False))
-    return found[0], found[1], found[2], found[3], found[4]
+    fairs, sites, applicants, applications, incumbents = found
+    return fairs, sites, applicants, applications, incumbents
 
 
 def _ids(sheet: Sheet, column: str, rows: _Rows) -> frozenset[str]:
@@ -223,7 +222,7 @@ def _check_applications(
     low, high = (pd.to_numeric(sheet.frame[c], errors="coerce") for c in ("stalls_min", "stalls_max"))
     sheet.flag(low > high, "stalls_max", "stalls-order", "is less than stalls_min", "exchange the two")
     _check_features(sheet, "needs", rules)
-    _check_choices(sheet, fairs, stalls)
+    check_choices(sheet, fairs, stalls)
     _check_times(sheet)
     sheet.integer("registration_no", 0, 2**63 - 1)
     documents = sheet.frame["documents"]
@@ -253,46 +252,6 @@ def _check_period(sheet: Sheet, rules: Rules) -> None:
 def _check_features(sheet: Sheet, column: str, rules: Rules) -> None:
     remedy = "see `features` in season.toml"
     sheet.known_items(column, rules.features, "unknown-feature", "a feature that the rules do not have", remedy)
-
-
-def _check_choices(sheet: Sheet, fairs: frozenset[str], stalls: frozenset[tuple[str, str, str]]) -> None:
-    known: dict[tuple[str, str], _Problem | None] = {}
-    rows = zip(sheet.frame["choices"].tolist(), sheet.frame["period"].tolist(), strict=True)
-    for index, (text, period) in enumerate(rows):
-        choices = text.split("|") if text else []
-        for choice in choices:
-            if (choice, period) not in known:
-                known[choice, period] = _choice_problem(choice, period, fairs, stalls)
-        found = next((wrong for choice in choices if (wrong := known[choice, period])), _list_problem(choices))
-        if found is not None:
-            sheet.report(index, "choices", text, *found)
-
-
-def _choice_problem(
-    choice: str, period: str, fairs: frozenset[str], stalls: frozenset[tuple[str, str, str]]
-) -> _Problem | None:
-    """What is wrong with one choice: code, message, remedy."""
-    if choice == "*":
-        return None
-    fair, slash, number = choice.partition("/")
-    if not fair or (slash and not number):
-        return "choice", "is not a list of fairs, FAIR/NUMBER or `*`", "separate choices by `|`"
-    if fair not in fairs:
-        return "unknown-fair", f"names a fair that fairs.csv does not have: {fair!r}", "add the fair, or mend the id"
-    if slash and (fair, period, number) not in stalls:
-        return "unknown-stall", f"names a stall that the fair does not have then: {choice!r}", "see sites.csv"
-    return None
-
-
-def _list_problem(choices: Sequence[str]) -> _Problem | None:
-    """What is wrong with a list of choices that are right one by one."""
-    if len(set(choices)) < len(choices):
-        return "repeated", "names the same choice twice", "remove the repetition"
-    if len(choices) > MAX_CHOICES:
-        return "too-many-choices", f"names more than {MAX_CHOICES} choices", "leave out the last ones"
-    if "*" in choices[:-1]:
-        return "star-last", "has choices after `*`, which no one would get to", "put `*` last"
-    return None
 
 
 def _check_times(sheet: Sheet) -> None:

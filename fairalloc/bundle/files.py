@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from fairalloc.allocation import AllocationResult
 from fairalloc.canonical import csv_bytes, json_bytes
 from fairalloc.instants import format_instant
 from fairalloc.ledger import SiteNo
-from fairalloc.model import SeasonInput, Site
+from fairalloc.model import Application, Fair, SeasonInput, Site
 from fairalloc.numbering import PublicNumbers, application_label, submission_order
 from fairalloc.outcome import Outcome
 from fairalloc.rules import Rules
@@ -66,9 +66,9 @@ def input_files(rules_text: str, season: SeasonInput, numbers: PublicNumbers) ->
         "season.toml": rules_text.encode(),
         "fairs.csv": csv_bytes(
             ("fair_id", "name", "district", "area", "latitude", "longitude"),
-            ((f.fair_id, f.name, f.district, f.area, _number(f.latitude), _number(f.longitude)) for f in season.fairs),
+            map(fair_fields, season.fairs),
         ),
-        "sites.csv": csv_bytes(SITE_COLUMNS, (_site_row(site, numbers) for site in sites)),
+        "sites.csv": csv_bytes(SITE_COLUMNS, ((s.site_id, numbers.sites[s.site_id], *site_fields(s)) for s in sites)),
         "applications.csv": csv_bytes(APPLICATION_COLUMNS, _application_rows(season, numbers)),
         "incumbents.csv": csv_bytes(("site_id", "applicant_id"), (row[1:] for row in incumbents)),
     }
@@ -119,10 +119,9 @@ def certificate_file(rules: Rules, result: AllocationResult, sites: Mapping[Site
     return json_bytes({"format": "fairalloc-certificate/1", "mechanism": rules.mechanism.name, "goals": goals})
 
 
-def _site_row(site: Site, numbers: PublicNumbers) -> tuple[object, ...]:
+def site_fields(site: Site) -> tuple[object, ...]:
+    """A site's columns from ``fair_id`` on, as they stand in the city's file and in the published one."""
     return (
-        site.site_id,
-        numbers.sites[site.site_id],
         site.fair_id,
         site.period,
         site.row,
@@ -135,33 +134,42 @@ def _site_row(site: Site, numbers: PublicNumbers) -> tuple[object, ...]:
     )
 
 
-def _application_rows(season: SeasonInput, numbers: PublicNumbers) -> list[tuple[object, ...]]:
+def application_fields(application: Application) -> tuple[object, ...]:
+    """An application's columns from ``period`` on, likewise."""
+    return (
+        application.period,
+        application.category,
+        application.group,
+        application.stalls_min,
+        application.stalls_max,
+        "|".join(sorted(application.needs)),
+        "|".join(map(str, application.choices)),
+        format_instant(application.submitted_at),
+        application.registration_no,
+        "|".join(application.missing_documents) or "ok",
+    )
+
+
+def fair_fields(fair: Fair) -> tuple[object, ...]:
+    """A fair's columns, likewise."""
+    return (fair.fair_id, fair.name, fair.district, fair.area, blank(fair.latitude), blank(fair.longitude))
+
+
+def blank(value: float | None) -> str:
+    """A number as text that reads back as the same number; None as nothing."""
+    return "" if value is None else repr(value)
+
+
+def _application_rows(season: SeasonInput, numbers: PublicNumbers) -> Iterator[tuple[object, ...]]:
     applicants = {applicant.applicant_id: applicant for applicant in season.applicants}
-    rows: list[tuple[object, ...]] = []
     for application in sorted(season.applications, key=submission_order):
         who = applicants[application.applicant_id]
-        rows.append(
-            (
-                application_label(numbers.applications[application.application_id]),
-                numbers.applicants[who.applicant_id],
-                numbers.owners.get(who.owner_id, ""),
-                who.kind,
-                who.region,
-                "" if who.first_season is None else who.first_season,
-                application.period,
-                application.category,
-                application.group,
-                application.stalls_min,
-                application.stalls_max,
-                "|".join(sorted(application.needs)),
-                "|".join(map(str, application.choices)),
-                format_instant(application.submitted_at),
-                application.registration_no,
-                "|".join(application.missing_documents) or "ok",
-            )
+        yield (
+            application_label(numbers.applications[application.application_id]),
+            numbers.applicants[who.applicant_id],
+            numbers.owners.get(who.owner_id, ""),
+            who.kind,
+            who.region,
+            blank(who.first_season),
+            *application_fields(application),
         )
-    return rows
-
-
-def _number(value: float | None) -> str:
-    return "" if value is None else repr(value)
