@@ -177,12 +177,13 @@ def synth(
     seed: Seed = 2026,
     fairs: Annotated[Path | None, typer.Option("--fairs", help="Take the fairs from this fairs.csv.")] = None,
     groups: Annotated[Path | None, typer.Option("--groups", help="Take the product groups from this CSV file.")] = None,
+    several: Annotated[float, typer.Option(min=0, max=1, help="Share of requests for 2 or 3 adjacent stalls.")] = 0.0,
 ) -> None:
     """Write a made-up season, calibrated to Moscow's, as CSV files.
 
     Example: fairalloc synth seasons/test --applications 2000 --seed 7
     """
-    made = synthesize_at(applications, seed, fairs, groups)
+    made = synthesize_at(applications, seed, fairs, groups, several)
     write_season(folder, made.rules_text, made.season)
     out.print(
         f"{folder}: {len(made.season.applications):,} applications, {len(made.season.sites):,} sites;"

@@ -9,7 +9,8 @@ Invariants:
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.model import Choice, Site
@@ -18,7 +19,10 @@ from fairalloc.rules import Rules
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An eligible application as the solver sees it."""
+    """An eligible application as the solver sees it.
+
+    ``applicant`` is its published id; ``owner`` the one name of all applicants behind whom the same owner stands.
+    """
 
     application_no: ApplicationNo
     position: int
@@ -27,6 +31,11 @@ class Candidate:
     category: str
     needs: frozenset[str]
     choices: tuple[Choice, ...]
+    group: str = ""
+    stalls_min: int = 1
+    stalls_max: int = 1
+    applicant: str = ""
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,31 +50,44 @@ class AllocationRequest:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """A site given to an application, and the rank of the choice that it meets."""
+    """Sites given to an application: the first one, how many in a row, and the rank of the choice that they meet."""
 
     application_no: ApplicationNo
     site_no: SiteNo
     choice_rank: int
+    width: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class PartProof:
+    """Prices that bound one goal over some periods, which share no site and no cap with any others.
+
+    ``prices`` are those of sites, ``cap_prices`` those of caps by name (0 where absent); ``multipliers`` say how much a
+    unit of each earlier goal weighs. All are non-negative integers in units of ``1 / scale``. With the *worth* of a
+    placement ``sum(multiplier * earlier goal's gain) + scale * this goal's gain``, the bound is, in those units::
+
+        sum(prices) + sum(cap * cap_price)
+        + sum over applications of max(0, max over placements of worth - prices of the sites and caps it takes)
+        - sum(multiplier * earlier goal's value)
+
+    by weak duality. Where nothing but sites is scarce and every placement takes one, it meets the optimum exactly.
+    """
+
+    periods: tuple[str, ...]
+    multipliers: Mapping[str, int]
+    prices: Mapping[SiteNo, int]
+    cap_prices: Mapping[str, int] = field(default_factory=dict)
+    scale: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class GoalProof:
-    """Why no allocation does better on one goal while holding the goals before it.
-
-    ``prices`` are non-negative integers by site number (0 where absent); ``multipliers`` say how much a point of each
-    earlier goal weighs in this goal's bound. With ``worth = sum(multiplier * earlier goal's gain) + this goal's gain``
-    of placing an application on a site, the bound is::
-
-        sum(prices) + sum over applications of max(0, max over its sites of worth - price)
-        - sum(multiplier * earlier goal's value)
-
-    and the goal is proven optimal where the bound equals ``value`` (weak duality of the assignment program).
-    """
+    """A goal's value and the bound that no allocation can pass while it holds the goals before; equal means optimal."""
 
     goal: str
     value: int
-    multipliers: Mapping[str, int]
-    prices: Mapping[SiteNo, int]
+    bound: int
+    parts: tuple[PartProof, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +98,27 @@ class AllocationResult:
     proofs: tuple[GoalProof, ...]
     unplaceable: frozenset[ApplicationNo]
     seconds: Mapping[str, float]
+
+    def certified(self, site_ids: Mapping[SiteNo, str]) -> list[dict[str, Any]]:
+        """The proofs as they are published, sites by their ids."""
+        return [
+            {
+                "goal": proof.goal,
+                "value": proof.value,
+                "bound": proof.bound,
+                "parts": [
+                    {
+                        "periods": list(part.periods),
+                        "multipliers": dict(part.multipliers),
+                        "prices": {site_ids[site_no]: price for site_no, price in part.prices.items()},
+                        "cap_prices": dict(part.cap_prices),
+                        "scale": part.scale,
+                    }
+                    for part in proof.parts
+                ],
+            }
+            for proof in self.proofs
+        ]
 
 
 Solve = Callable[[AllocationRequest], AllocationResult]

@@ -26,17 +26,24 @@ from fairalloc.reasons import Reason
 from fairalloc.screening import screen
 from fairalloc.status import NO_STATUS, Status
 
+_State = tuple[str, int, int, int]
+"""Status, reason code, first site and number of sites."""
+
 SHOWN = 20
 """How many findings of one kind are spelled out; the rest are counted."""
 
 
 @dataclass(slots=True)
 class Audit:
-    """What was looked at (by name, how many) and what was found wrong."""
+    """What was looked at (by name, how many), what was found wrong, and what is proven of each goal.
+
+    ``proven`` has the goals that are optimal, ``bounds`` value and proven bound of the others.
+    """
 
     checked: dict[str, int] = field(default_factory=dict)
     findings: list[str] = field(default_factory=list)
     proven: dict[str, int] = field(default_factory=dict)
+    bounds: dict[str, tuple[int, int]] = field(default_factory=dict)
 
     def add(self, name: str, count: int, findings: Iterable[str]) -> None:
         """Note one check: its name, how many things it looked at, and its findings."""
@@ -54,7 +61,7 @@ def audit_bundle(files: Mapping[str, bytes], check: CheckFiles) -> Audit:
     audit.add("files against the manifest", len(files), manifest_findings(files))
     verdict = check(files)
     audit.add("allocation and certificate", sum(verdict.checked.values()), verdict.findings)
-    audit.proven = dict(verdict.proven)
+    audit.proven, audit.bounds = dict(verdict.proven), dict(verdict.bounds)
     try:
         book = published(files)
         audit.add("public numbers", len(book.applications) + len(book.sites), _numbers(book))
@@ -198,8 +205,9 @@ def _statuses(files: Mapping[str, bytes], history: History) -> Iterator[str]:
     for row in book.screening:
         name = row["application_id"]
         final = decided.get(name, row)
-        site_no = book.site_numbers.get(final.get("site_ids", ""), 0)
-        expected = (final["status"], int(final["reason_code"]), site_no)
+        given = final.get("site_ids", "")
+        first = book.site_numbers.get(given.split("|")[0], 0)
+        expected = (final["status"], int(final["reason_code"]), first, len(given.split("|")) if given else 0)
         found = _on_chain(history, parse_application_label(name) or 0)
         if found != expected:
             yield f"{name}: published as {_words(expected)}, on chain {_words(found)}"
@@ -210,21 +218,22 @@ def _standings(standings: Sequence[Standing], history: History) -> Iterator[str]
     if len(standings) != len(history.commitments):
         yield f"the database has {len(standings)} applications, the chain {len(history.commitments)}"
     for standing in standings:
-        expected = (standing.status.name, int(standing.reason), standing.site_no)
+        expected = (standing.status.name, int(standing.reason), standing.site_no, standing.width)
         found = _on_chain(history, standing.application_no)
         if found != expected:
             name = application_label(standing.application_no)
             yield f"{name}: in the database {_words(expected)}, on chain {_words(found)}"
 
 
-def _on_chain(history: History, number: int) -> tuple[str, int, int]:
+def _on_chain(history: History, number: int) -> _State:
     if not 0 < number < len(history.status) or history.status[number] == NO_STATUS:
-        return ("unknown", 0, 0)
+        return ("unknown", 0, 0, 0)
     status = Status(int(history.status[number])).name
-    return (status, int(history.reason[number]), int(history.site_no[number]))
+    return (status, int(history.reason[number]), int(history.site_no[number]), int(history.width[number]))
 
 
-def _words(state: tuple[str, int, int]) -> str:
-    status, reason, site_no = state
+def _words(state: _State) -> str:
+    status, reason, site_no, width = state
+    sites = f", site {site_no}" if width == 1 else f", sites {site_no} to {site_no + width - 1}"
     known = Reason(reason).name if reason in set(Reason) else str(reason)
-    return f"{status} ({known}{f', site {site_no}' if site_no else ''})"
+    return f"{status} ({known}{sites if site_no else ''})"

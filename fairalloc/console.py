@@ -110,6 +110,8 @@ def show_audit(audit: Audit) -> None:
     show_table("Audit", ("checked", "how many"), list(audit.checked.items()))
     for goal, value in audit.proven.items():
         out.print(f"goal {goal}: {value:,}, proven optimal")
+    for goal, (value, bound) in audit.bounds.items():
+        out.print(f"goal {goal}: {value:,}, the best found; proven that none is better than {bound:,}")
     for finding in audit.findings:
         out.print(f"FINDING: {finding}", style="bold red", markup=False, soft_wrap=True)
     out.print("audit failed" if audit.findings else "audit passed", style="bold")
@@ -127,7 +129,14 @@ def show_run(
     """What a whole run came to, and where to go on."""
     if as_json:
         told = {"season": season_id, "bundle": str(bundle), **facts, "seconds": dict(seconds)}
-        show_json({**told, "audit": {"checked": found.checked, "findings": found.findings}, "proven": found.proven})
+        show_json(
+            {
+                **told,
+                "audit": {"checked": found.checked, "findings": found.findings},
+                "proven": found.proven,
+                "bounds": found.bounds,
+            }
+        )
     else:
         show_facts(f"Season {season_id}", facts)
         show_facts("Seconds", {name: f"{value:.2f}" for name, value in seconds.items()})
@@ -161,7 +170,7 @@ def view_json(view: ApplicationView) -> dict[str, Any]:
         "rule": view.rule_id,
         "queue_position": view.position,
         "queue_length": view.candidates,
-        "site": None if view.site is None else view.site.site_id,
+        "sites": [site.site_id for site in view.sites],
         "history": [
             {
                 "status": past.transition.status.name,
@@ -204,8 +213,10 @@ def show_view(view: ApplicationView) -> None:
         facts["rule"] = view.rule_id
     if view.position is not None:
         facts["queue position"] = f"{view.position:,} of {view.candidates:,}"
-    if view.site is not None:
-        facts["place"] = f"{view.fair_name}, stall {view.site.number} (row {view.site.row}), {view.site.period}"
+    if view.sites:
+        first, last = view.sites[0], view.sites[-1]
+        stalls = f"stall {first.number}" if first == last else f"stalls {first.number} to {last.number}"
+        facts["place"] = f"{view.fair_name}, {stalls} (row {first.row}), {first.period}"
     show_facts(f"Application {view.label}, season {view.season_id}", facts)
     for past in view.history:
         place = "not on chain yet" if past.block_number is None else f"block {past.block_number:,}"

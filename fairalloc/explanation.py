@@ -6,13 +6,14 @@ admitted to a place, directly or through a chain of moves, so that everyone who 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Any
 
 from fairalloc.model import Choice, Site
-from fairalloc.rules import Rules
+from fairalloc.rules import Goal, Rules
 
 
 class Room(StrEnum):
@@ -45,6 +46,7 @@ class Asker:
     category: str
     kind: str
     needs: frozenset[str]
+    stalls: int = 1
 
 
 class CutOffs:
@@ -53,13 +55,18 @@ class CutOffs:
     Args:
         rules: the season's rules (pools).
         sites: open and closed sites.
-        prices: prices of the goal `priority` by site id.
+        prices: prices of the goal `priority` by site id; None where they tell no cut-off.
         taken: ids of the sites that were given out.
         candidates: how many applications were in the queue.
     """
 
     def __init__(
-        self, rules: Rules, sites: Iterable[Site], prices: Mapping[str, int], taken: AbstractSet[str], candidates: int
+        self,
+        rules: Rules,
+        sites: Iterable[Site],
+        prices: Mapping[str, int] | None,
+        taken: AbstractSet[str],
+        candidates: int,
     ) -> None:
         self._pools = {pool.id: frozenset(pool.kinds) for pool in rules.pools}
         self._prices = prices
@@ -81,17 +88,20 @@ class CutOffs:
         return ChoiceReport(rank, choice, room, cut_off)
 
     def _look_up(self, choice: Choice, asker: Asker) -> tuple[Room, int | None]:
-        suitable = [
-            site
-            for site in self._by_fair.get((choice.fair_id, asker.period), [])
-            if (choice.number is None or site.number == choice.number) and self._suits(site, asker)
+        suitable = [site for site in self._by_fair.get((choice.fair_id, asker.period), []) if self._suits(site, asker)]
+        runs = [
+            run
+            for run in runs_of(suitable, asker.stalls)
+            if choice.number is None or any(site.number == choice.number for site in run)
         ]
-        if not suitable:
+        if not runs:
             return Room.NONE, None
-        if any(site.site_id not in self._taken for site in suitable):
+        if any(self._taken.isdisjoint(site.site_id for site in run) for run in runs):
             return Room.FREE, None
-        price = min(self._prices.get(site.site_id, 0) for site in suitable)
-        return Room.FULL, self._candidates - price + 1 if price else None
+        if self._prices is None:
+            return Room.FULL, None
+        price = min(sum(self._prices.get(site.site_id, 0) for site in run) for run in runs)
+        return Room.FULL, max(self._candidates - price + 1, 1) if price else None
 
     def _suits(self, site: Site, asker: Asker) -> bool:
         return (
@@ -101,12 +111,38 @@ class CutOffs:
         )
 
 
+def cut_off_prices(goals: Iterable[Mapping[str, Any]]) -> dict[str, int] | None:
+    """Prices of the goal `priority` by site id, from a certificate's goals; None where they tell no cut-off.
+
+    They tell none where the goal is missing or not proven, and where caps have prices besides the sites.
+    """
+    proof = next((goal for goal in goals if goal["goal"] == Goal.PRIORITY), None)
+    if proof is None or proof["bound"] != proof["value"]:
+        return None
+    if any(part["cap_prices"] or part["scale"] != 1 for part in proof["parts"]):
+        return None
+    return {site: price for part in proof["parts"] for site, price in part["prices"].items()}
+
+
+def runs_of(sites: Iterable[Site], width: int) -> Iterator[tuple[Site, ...]]:
+    """Every so many of some sites that stand side by side in one row of one fair and period."""
+    streak: list[Site] = []
+    for site in sorted(sites, key=lambda site: (site.fair_id, site.period, site.row, site.position)):
+        place = (site.fair_id, site.period, site.row, site.position - 1)
+        if streak and (streak[-1].fair_id, streak[-1].period, streak[-1].row, streak[-1].position) != place:
+            streak = []
+        streak.append(site)
+        if len(streak) >= width:
+            yield tuple(streak[-width:])
+
+
 def choice_words(report: ChoiceReport, asker: Asker, position: int, fair_names: Mapping[str, str]) -> str:
     """One sentence on one choice: where the queue was cut off there, and where the applicant stands."""
     choice = report.choice
     place = "Any fair" if choice.fair_id is None else fair_names.get(choice.fair_id) or choice.fair_id
     stall = f", stall {choice.number}" if choice.number is not None else ""
-    where = f"{place}{stall}, {asker.category}, {asker.period}"
+    several = f", {asker.stalls} side by side" if asker.stalls > 1 else ""
+    where = f"{place}{stall}, {asker.category}, {asker.period}{several}"
     match report.room:
         case Room.NONE:
             return f"{where}: no site for these goods and needs."

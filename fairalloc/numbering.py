@@ -60,10 +60,14 @@ def public_numbers(season: SeasonInput, periods: Sequence[str]) -> PublicNumbers
     known = {applicant.applicant_id: applicant for applicant in season.applicants}
     in_order = [a.applicant_id for a in sorted(season.applications, key=submission_order)]
     people = dict.fromkeys((*in_order, *known))
+    labels = {name: f"P{number:06d}" for number, name in enumerate(people, start=1)}
+    # An owner may be an applicant too: the files then say so, or nobody could count what stands behind one owner.
     owners = dict.fromkeys(known[name].owner_id for name in people if known[name].owner_id)
+    others = [name for name in owners if name not in labels]
     return PublicNumbers(
         applications=applications,
         sites=number_sites(season.sites, periods),
-        applicants={name: f"P{number:06d}" for number, name in enumerate(people, start=1)},
-        owners={name: f"O{number:06d}" for number, name in enumerate(owners, start=1)},
+        applicants=labels,
+        owners={str(name): label for name, label in labels.items() if name in owners}
+        | {name: f"O{number:06d}" for number, name in enumerate(others, start=1)},
     )

@@ -5,24 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from fairalloc.allocation import AllocationResult, Candidate
-from fairalloc.explanation import Asker, CutOffs, choice_words
+from fairalloc.allocation import AllocationResult, Candidate, Placement
+from fairalloc.caps import CapCount
+from fairalloc.explanation import Asker, CutOffs, choice_words, cut_off_prices
 from fairalloc.ledger import ApplicationNo, SiteNo, Transition
 from fairalloc.model import Fair, Site
 from fairalloc.reasons import REASON_STATUS, REASON_WORDS, Reason
-from fairalloc.rules import Goal, Rules
+from fairalloc.rules import Rules
 from fairalloc.status import Status
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """The result of one eligible application; ``choice_rank`` is 0 and ``site`` None where it has no place."""
+    """The result of one eligible application; ``sites`` stand side by side, none where it has no place."""
 
     application_no: ApplicationNo
     position: int
     reason: Reason
     site_no: SiteNo
-    site: Site | None
+    sites: tuple[Site, ...]
     choice_rank: int
     words: str
 
@@ -34,8 +35,7 @@ class Outcome:
     @property
     def transition(self) -> Transition:
         """The transition that records it."""
-        width = 1 if self.site is not None else 0
-        return Transition(self.application_no, self.status, self.reason, self.site_no, width)
+        return Transition(self.application_no, self.status, self.reason, self.site_no, len(self.sites))
 
 
 def outcomes(
@@ -47,20 +47,20 @@ def outcomes(
 ) -> tuple[Outcome, ...]:
     """The outcome of every candidate, in order of application numbers."""
     placements = {placement.application_no: placement for placement in result.placements}
-    priority = next((proof for proof in result.proofs if proof.goal == Goal.PRIORITY), None)
-    priced = {} if priority is None else priority.prices
-    prices: dict[str, int] = {sites[site_no].site_id: price for site_no, price in priced.items()}
-    taken = {sites[placement.site_no].site_id for placement in result.placements}
+    given = {placement.application_no: _sites_of(placement, sites) for placement in result.placements}
+    taken = {site.site_id for run in given.values() for site in run}
+    prices = cut_off_prices(result.certified({number: site.site_id for number, site in sites.items()}))
     cut_offs = CutOffs(rules, sites.values(), prices, taken, len(candidates))
+    full_caps = CapCount(rules, candidates, {number: len(run) for number, run in given.items()})
     names: dict[str, str] = {fair.fair_id: fair.name for fair in fairs}
     told = []
     for candidate in sorted(candidates, key=lambda candidate: candidate.application_no):
         placement = placements.get(candidate.application_no)
         if placement is None:
-            reason = Reason.NO_SUITABLE_SITE if candidate.application_no in result.unplaceable else Reason.OUTRANKED
+            reason = _waiting_reason(candidate, result, full_caps)
         else:
             reason = Reason.FIRST_CHOICE if placement.choice_rank == 1 else Reason.LOWER_CHOICE
-        asker = Asker(candidate.period, candidate.category, candidate.kind, candidate.needs)
+        asker = Asker(candidate.period, candidate.category, candidate.kind, candidate.needs, candidate.stalls_min)
         missed = candidate.choices if placement is None else candidate.choices[: placement.choice_rank - 1]
         details = (
             choice_words(cut_offs.report(rank, choice, asker), asker, candidate.position, names)
@@ -72,9 +72,19 @@ def outcomes(
                 position=candidate.position,
                 reason=reason,
                 site_no=SiteNo(0) if placement is None else placement.site_no,
-                site=None if placement is None else sites[placement.site_no],
+                sites=given.get(candidate.application_no, ()),
                 choice_rank=0 if placement is None else placement.choice_rank,
                 words=" ".join((REASON_WORDS[reason], *details)),
             )
         )
     return tuple(told)
+
+
+def _sites_of(placement: Placement, sites: Mapping[SiteNo, Site]) -> tuple[Site, ...]:
+    return tuple(sites[SiteNo(placement.site_no + offset)] for offset in range(placement.width))
+
+
+def _waiting_reason(candidate: Candidate, result: AllocationResult, caps: CapCount) -> Reason:
+    if candidate.application_no in result.unplaceable:
+        return Reason.NO_SUITABLE_SITE
+    return Reason.CAP_REACHED if caps.leaves_less_than_asked(candidate) else Reason.OUTRANKED

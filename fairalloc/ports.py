@@ -185,7 +185,11 @@ class CheckVerdict(Protocol):
 
     @property
     def proven(self) -> Mapping[str, int]:
-        """The proven value of each goal."""
+        """The value of each goal that is proven optimal."""
+
+    @property
+    def bounds(self) -> Mapping[str, tuple[int, int]]:
+        """For the other goals, their value and the bound that is proven instead."""
 
 
 CheckFiles = Callable[[Mapping[str, bytes]], CheckVerdict]

@@ -30,6 +30,7 @@ class Reason(IntEnum):
     LOWER_CHOICE = 41
     OUTRANKED = 60
     NO_SUITABLE_SITE = 61
+    CAP_REACHED = 62
 
 
 REASON_WORDS: Mapping[Reason, str] = MappingProxyType(
@@ -48,7 +49,9 @@ REASON_WORDS: Mapping[Reason, str] = MappingProxyType(
         Reason.LOWER_CHOICE: "Placed on a lower choice; the higher ones went to applications ahead in the queue, or to"
         " others for whom they make more difference.",
         Reason.OUTRANKED: "Every chosen place went to applications ahead in the queue.",
-        Reason.NO_SUITABLE_SITE: "No chosen fair has a site for these goods and needs in this period.",
+        Reason.NO_SUITABLE_SITE: "No chosen fair has a site, or as many side by side as asked for, for these goods and"
+        " needs in this period.",
+        Reason.CAP_REACHED: "The applicant, or others of the same owner, hold as many stalls as the rules allow.",
     }
 )
 
@@ -60,7 +63,7 @@ REASON_STATUS: Mapping[Reason, Status] = MappingProxyType(
             Status.ELIGIBLE: (Reason.MEETS_RULES,),
             Status.REJECTED: tuple(reason for reason in Reason if 20 <= reason < 40),
             Status.ALLOCATED: (Reason.FIRST_CHOICE, Reason.LOWER_CHOICE),
-            Status.WAITLISTED: (Reason.OUTRANKED, Reason.NO_SUITABLE_SITE),
+            Status.WAITLISTED: (Reason.OUTRANKED, Reason.NO_SUITABLE_SITE, Reason.CAP_REACHED),
         }.items()
         for reason in reasons
     }

@@ -16,7 +16,12 @@ def summarize(files: Mapping[str, bytes]) -> dict[str, int | str]:
     first = sum(row["choice_rank"] == "1" for row in placed)
     held = {(row["site_id"], row["applicant_id"]) for row in csv_rows(files["incumbents.csv"])}
     applicant = {row["application_id"]: row["applicant_id"] for row in csv_rows(files["applications.csv"])}
-    kept = sum((row["site_ids"], applicant[row["application_id"]]) in held for row in placed)
+    given = [row["site_ids"].split("|") for row in placed]
+    filled = sum(map(len, given))
+    kept = sum(
+        any((site, applicant[row["application_id"]]) in held for site in run)
+        for row, run in zip(placed, given, strict=True)
+    )
     return {
         "applications": len(screening),
         "refused": len(screening) - len(outcome),
@@ -24,7 +29,7 @@ def summarize(files: Mapping[str, bytes]) -> dict[str, int | str]:
         "placed": len(placed),
         "waiting": len(outcome) - len(placed),
         "sites": len(sites),
-        "sites filled": f"{len(placed):,} ({len(placed) / max(len(sites), 1):.1%})",
+        "sites filled": f"{filled:,} ({filled / max(len(sites), 1):.1%})",
         "first choices met": f"{first:,} ({first / max(len(placed), 1):.1%} of the placed)",
         "mean choice rank": f"{sum(int(row['choice_rank']) for row in placed) / max(len(placed), 1):.2f}",
         "returning vendors on their stall": kept,

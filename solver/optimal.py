@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import numpy as np
 
-from fairalloc.allocation import AllocationRequest, AllocationResult, GoalProof, Placement
+from fairalloc.allocation import AllocationRequest, AllocationResult, GoalProof, PartProof, Placement
 from fairalloc.errors import FairallocError
 from fairalloc.ledger import ApplicationNo, SiteNo
-from fairalloc.rules import Goal
+from fairalloc.rules import Goal, Period
+from solver.adjacent import solve_adjacent
 from solver.flow import Seating, optimal_seating, option_worth, priority_weight
 from solver.prices import class_prices, dual_bound
 from solver.problem import IntArray, Problem, build_problem
@@ -17,18 +19,20 @@ from solver.stalls import number_stalls
 
 
 def solve(request: AllocationRequest) -> AllocationResult:
-    """Allocate to proven optimality.
+    """Allocate: by flow, proven, where each placement takes one site; else by an integer program, with its bound.
 
     Raises:
-        FairallocError: when no proof is found; nothing unproven is ever returned.
+        FairallocError: when an engine does not finish, or a flow is not proven.
     """
+    if not request.rules.is_network:
+        return solve_adjacent(request)
     clock = _Stopwatch()
     problem = build_problem(request)
     clock.lap("model")
     goals = request.rules.mechanism.goals
     seating = optimal_seating(problem, with_choices=Goal.CHOICES in goals)
     clock.lap("flow")
-    proofs = tuple(_prove(problem, seating, goal) for goal in goals)
+    proofs = tuple(_prove(problem, seating, goal, request.rules.periods) for goal in goals)
     clock.lap("prices")
     keep = request.rules.numbering.returning == "keep"
     stalls = number_stalls(problem, seating, request.sites, request.returning if keep else frozenset())
@@ -53,7 +57,7 @@ def _by_number(placement: Placement) -> int:
     return placement.application_no
 
 
-def _prove(problem: Problem, seating: Seating, goal: Goal) -> GoalProof:
+def _prove(problem: Problem, seating: Seating, goal: Goal, periods: Sequence[Period]) -> GoalProof:
     """The prices of one goal, with the goals before it held by a multiplier."""
     with_choices = goal is Goal.CHOICES
     weight = priority_weight(problem, with_choices=with_choices)
@@ -66,7 +70,8 @@ def _prove(problem: Problem, seating: Seating, goal: Goal) -> GoalProof:
     points = int(problem.points[seating.placed].sum())
     value = -int(problem.option_rank[used].sum()) if with_choices else points
     multipliers = {Goal.PRIORITY.value: weight} if with_choices else {}
-    return GoalProof(goal.value, value, multipliers, _by_site(problem, prices))
+    proof = PartProof(tuple(period.id for period in periods), multipliers, _by_site(problem, prices))
+    return GoalProof(goal.value, value, value, (proof,))
 
 
 def _by_site(problem: Problem, prices: IntArray) -> dict[SiteNo, int]:

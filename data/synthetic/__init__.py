@@ -12,11 +12,14 @@ from data.synthetic.season import SyntheticSeason, synthesize
 __all__ = ["SyntheticSeason", "read_fairs", "read_groups", "synthesize", "synthesize_at"]
 
 
-def synthesize_at(applications: int, seed: int, fairs: Path | None, groups: Path | None) -> SyntheticSeason:
+def synthesize_at(
+    applications: int, seed: int, fairs: Path | None, groups: Path | None, several: float
+) -> SyntheticSeason:
     """A season at the fairs, and of the product groups, of two CSV files; made up too where there is no file."""
     return synthesize(
         applications,
         seed=seed,
         fairs=None if fairs is None else read_fairs(fairs),
         groups=None if groups is None else read_groups(groups),
+        multi_stall_share=several,
     )

@@ -47,9 +47,9 @@ id = "duplicates"
 clause = "6. Of applications that repeat each other only the first takes part."
 
 [stalls]
-id = "one-stall"
-clause = "7. Each application is for one stall."
-multiple = "reduce"
+id = "stalls"
+clause = "7. {stalls_clause}"
+multiple = "{multiple}"
 
 [numbering]
 id = "returning"
@@ -85,10 +85,22 @@ max_applications = 3
 
 
 def rules_text(
-    season_id: str, periods: Sequence[str], groups: Mapping[str, Sequence[tuple[str, str]]], kinds: Sequence[str]
+    season_id: str,
+    periods: Sequence[str],
+    groups: Mapping[str, Sequence[tuple[str, str]]],
+    kinds: Sequence[str],
+    *,
+    several: bool = False,
 ) -> str:
-    """The text of the rules; periods are months like ``2026-04``."""
-    parts = [_RULES.replace("{season_id}", season_id)]
+    """The text of the rules; periods are months like ``2026-04``; ``several`` lets requests for several stalls in."""
+    clause = (
+        "Who asks for several stalls is given them side by side." if several else "Each application is for one stall."
+    )
+    told = {"season_id": season_id, "stalls_clause": clause, "multiple": "adjacent" if several else "reduce"}
+    text = _RULES
+    for name, value in told.items():
+        text = text.replace(f"{{{name}}}", value)
+    parts = [text]
     for period in periods:
         year, month = map(int, period.split("-"))
         last = monthrange(year, month)[1]

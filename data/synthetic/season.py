@@ -97,8 +97,9 @@ def synthesize(
         applications=tuple(sorted(asked, key=lambda application: application.application_id)),
         incumbents=_incumbents(rng, places.sites, asked),
     )
-    name = season_id or f"synthetic-{applications}-{seed}"
-    return SyntheticSeason(rules_text(name, periods, groups, KINDS), season)
+    several = multi_stall_share > 0
+    name = season_id or f"synthetic-{applications}-{seed}" + (f"-{multi_stall_share:.0%}" if several else "")
+    return SyntheticSeason(rules_text(name.rstrip("%"), periods, groups, KINDS, several=several), season)
 
 
 def _applicants(rng: np.random.Generator, count: int) -> list[Applicant]:

@@ -95,7 +95,7 @@ def outcome_file(outcomes: Sequence[Outcome]) -> bytes:
             application_label(outcome.application_no),
             outcome.position,
             outcome.status.name,
-            "" if outcome.site is None else outcome.site.site_id,
+            "|".join(site.site_id for site in outcome.sites),
             outcome.choice_rank or "",
             int(outcome.reason),
             outcome.words,
@@ -107,16 +107,8 @@ def outcome_file(outcomes: Sequence[Outcome]) -> bytes:
 
 def certificate_file(rules: Rules, result: AllocationResult, sites: Mapping[SiteNo, Site]) -> bytes:
     """The proof of optimality: integers that anyone can add up (see docs/certificate.md)."""
-    goals = [
-        {
-            "goal": proof.goal,
-            "value": proof.value,
-            "multipliers": dict(proof.multipliers),
-            "prices": {sites[site_no].site_id: price for site_no, price in proof.prices.items()},
-        }
-        for proof in result.proofs
-    ]
-    return json_bytes({"format": "fairalloc-certificate/1", "mechanism": rules.mechanism.name, "goals": goals})
+    goals = result.certified({number: site.site_id for number, site in sites.items()})
+    return json_bytes({"format": "fairalloc-certificate/2", "mechanism": rules.mechanism.name, "goals": goals})
 
 
 def site_fields(site: Site) -> tuple[object, ...]:

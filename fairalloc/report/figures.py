@@ -11,10 +11,10 @@ import numpy as np
 import pandas as pd
 
 from fairalloc.bundle.published import Published
-from fairalloc.explanation import Asker, CutOffs, Room
+from fairalloc.explanation import Asker, CutOffs, Room, cut_off_prices
 from fairalloc.model import Choice, Site
 from fairalloc.reasons import REASON_WORDS, Reason
-from fairalloc.rules import Category, Goal, Kind, Period
+from fairalloc.rules import Category, Kind, Period
 from fairalloc.status import Status
 
 RUSH = (
@@ -33,7 +33,7 @@ _OPEN_TO_ALL = ""
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """One line of a table: how a group of applications, or of sites, came out.
+    """One line of a table: how a group of applications, or of sites, came out; ``stalls`` are the sites given out.
 
     ``wanted`` counts eligible applications (by fair and district: those that named it first).
     """
@@ -45,12 +45,13 @@ class Tally:
     first: int
     waiting: int
     refused: int
+    stalls: int
     detail: str = ""
 
     @property
     def filled(self) -> float:
         """Share of the sites that were given out."""
-        return self.placed / self.sites if self.sites else 0.0
+        return self.stalls / self.sites if self.sites else 0.0
 
     @property
     def placed_share(self) -> float:
@@ -132,7 +133,10 @@ def count(book: Published) -> Figures:
     return Figures(
         total=_tally("all", applications, len(sites)),
         unsuitable=int((applications["reason"] == Reason.NO_SUITABLE_SITE).sum()),
-        kept_stalls=sum(pair in held for pair in zip(placed["site_id"], placed["applicant_id"], strict=True)),
+        kept_stalls=sum(
+            any((site, who) in held for site in run)
+            for run, who in zip(placed["sites"], placed["applicant_id"], strict=True)
+        ),
         ranks=dict(sorted(Counter(placed["rank"].tolist()).items())),
         periods=_by(applications, "period", _name_of(book.rules.periods), Counter(sites["period"])),
         categories=_by(applications, "category", _name_of(book.rules.categories), _sites_by_category(book, book.sites)),
@@ -162,13 +166,13 @@ def _applications(book: Published) -> pd.DataFrame:
             final["status"] == Status.ALLOCATED.name,
             int(final["reason_code"]),
             int(final.get("choice_rank") or 0),
-            final.get("site_ids", ""),
+            tuple(final["site_ids"].split("|")) if final.get("site_ids") else (),
         )
         for application, status in zip(book.applications, book.screening, strict=True)
         for final in (outcome.get(application.application_id, status),)
     ]
     columns = ["application_id", "applicant_id", "period", "category", "kind", "first_fair"]
-    return pd.DataFrame(rows, columns=[*columns, "eligible", "placed", "reason", "rank", "site_id"])
+    return pd.DataFrame(rows, columns=[*columns, "eligible", "placed", "reason", "rank", "sites"])
 
 
 def _sites(book: Published) -> pd.DataFrame:
@@ -189,6 +193,7 @@ def _tally(label: str, applications: pd.DataFrame, sites: int, detail: str = "")
         first=int((applications["rank"] == 1).sum()),
         waiting=eligible - placed,
         refused=len(applications) - eligible,
+        stalls=int(applications["sites"].map(len).sum()),
         detail=detail,
     )
 
@@ -216,7 +221,11 @@ def _by_place(
     place_of = dict(zip(sites["site_id"], sites[column], strict=True))
     supply = sites[column].value_counts()
     wanted = first_place[applications["eligible"]].value_counts()
-    given = applications[applications["placed"]].assign(place=lambda rows: rows["site_id"].map(place_of))
+    given = applications[applications["placed"]].assign(
+        place=lambda rows: rows["sites"].map(lambda run: place_of.get(run[0]) if run else None),
+        stalls=lambda rows: rows["sites"].map(len),
+    )
+    stalls = given.groupby("place")["stalls"].sum()
     placed, first = given["place"].value_counts(), given[given["rank"] == 1]["place"].value_counts()
     waiting = first_place[applications["eligible"] & ~applications["placed"]].value_counts()
     return tuple(
@@ -228,6 +237,7 @@ def _by_place(
             first=int(first.get(place, 0)),
             waiting=int(waiting.get(place, 0)),
             refused=0,
+            stalls=int(stalls.get(place, 0)),
             detail=details.get(place, ""),
         )
         for place in sorted(supply.index)
@@ -270,9 +280,8 @@ def _refusals(book: Published) -> tuple[Refusal, ...]:
 
 def _cut_offs(book: Published) -> list[CutOff]:
     """Where the queue ended everywhere, for an application without special needs on sites open to all."""
-    proofs = {goal["goal"]: goal["prices"] for goal in book.certificate["goals"]}
-    taken = {row["site_ids"] for row in book.outcome if row["site_ids"]}
-    finder = CutOffs(book.rules, book.sites, proofs.get(Goal.PRIORITY, {}), taken, len(book.outcome))
+    taken = {site for row in book.outcome for site in row["site_ids"].split("|")}
+    finder = CutOffs(book.rules, book.sites, cut_off_prices(book.certificate["goals"]), taken, len(book.outcome))
     supply = Counter(
         (site.fair_id, site.period, category)
         for site in book.sites

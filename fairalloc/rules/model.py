@@ -96,8 +96,10 @@ class Kind(_Strict):
 class Goal(StrEnum):
     """What is optimised, in the order in which the season's rules list it."""
 
+    PLACED = "placed"
     PRIORITY = "priority"
     CHOICES = "choices"
+    EXTRA_STALLS = "extra_stalls"
 
 
 class Mechanism(Rule):
@@ -107,9 +109,11 @@ class Mechanism(Rule):
     goals: tuple[Goal, ...] = (Goal.PRIORITY, Goal.CHOICES)
 
     @model_validator(mode="after")
-    def _goals_are_known_orders(self) -> Self:
-        if self.goals not in {(Goal.PRIORITY,), (Goal.PRIORITY, Goal.CHOICES)}:
-            raise ValueError('goals must be ["priority"] or ["priority", "choices"]')
+    def _goals_place_first(self) -> Self:
+        if len(set(self.goals)) != len(self.goals):
+            raise ValueError("a goal is listed twice")
+        if not self.goals or self.goals[0] not in {Goal.PLACED, Goal.PRIORITY}:
+            raise ValueError('goals must begin with "placed" or "priority": the others are best where nobody is placed')
         return self
 
 
@@ -181,6 +185,44 @@ class ApplicationCap(Rule):
     max_applications: Annotated[int, Field(ge=1)]
 
 
+class Cap(Rule):
+    """At most ``max_stalls`` for one applicant, or for one owner of several, per period or in the whole season.
+
+    No ``kinds`` means all kinds.
+    """
+
+    of: Literal["applicant", "owner"]
+    per: Literal["period", "season"]
+    max_stalls: Annotated[int, Field(ge=1)]
+    kinds: tuple[Name, ...] = ()
+
+    def key_of(self, kind: str, applicant: str, owner: str, period: str) -> str | None:
+        """The name under which an application's stalls are counted and priced; None where the cap does not touch it."""
+        if self.kinds and kind not in self.kinds:
+            return None
+        holder = applicant if self.of == "applicant" else owner
+        return f"{self.id}|{holder}|{period if self.per == 'period' else ''}"
+
+
+class FairCap(Rule):
+    """At most ``max_stalls`` of a category, or of a product group, at each fair in each period."""
+
+    category: Name | None = None
+    group: Annotated[str, StringConstraints(min_length=1)] | None = None
+    max_stalls: Annotated[int, Field(ge=0)]
+
+    @model_validator(mode="after")
+    def _counts_one_thing(self) -> Self:
+        if (self.category is None) == (self.group is None):
+            raise ValueError("name either a category or a group")
+        return self
+
+    def key_of(self, fair: str, period: str, category: str, group: str) -> str | None:
+        """The name under which stalls are counted and priced; None where the cap does not touch them."""
+        counted = self.category == category if self.group is None else self.group == group
+        return f"{self.id}|{fair}|{period}" if counted else None
+
+
 class Pool(Rule):
     """A pool that sites may be reserved for, and the kinds of applicants it admits."""
 
@@ -188,9 +230,9 @@ class Pool(Rule):
 
 
 class Stalls(Rule):
-    """What happens to a request for several adjacent stalls: served with one stall, or refused."""
+    """What happens to a request for several adjacent stalls: served as asked, served with one stall, or refused."""
 
-    multiple: Literal["reduce", "refuse"]
+    multiple: Literal["adjacent", "reduce", "refuse"]
 
 
 class Numbering(Rule):
@@ -217,6 +259,8 @@ class Rules(_Strict):
     duplicates: Duplicates | None = None
     application_caps: tuple[ApplicationCap, ...] = ()
     pools: tuple[Pool, ...] = ()
+    caps: tuple[Cap, ...] = ()
+    fair_caps: tuple[FairCap, ...] = ()
     stalls: Stalls = Stalls(id="one-stall", multiple="refuse")
     numbering: Numbering = Numbering(id="numbering", returning="keep")
 
@@ -228,23 +272,34 @@ class Rules(_Strict):
         _unique("kind", (kind.id for kind in self.kinds))
         _unique("feature", self.features)
         _unique("rule", (rule.id for rule in self.rules()))
-        naming_kinds: tuple[Admission | ApplicationCap | Pool | Priority, ...] = (
+        naming_kinds: tuple[Admission | ApplicationCap | Cap | Pool | Priority, ...] = (
             *self.admissions,
             *self.application_caps,
             *self.pools,
+            *self.caps,
             self.priority,
         )
         for rule in naming_kinds:
             _declared("kind", rule.kinds, kinds, rule.id)
         for admission in self.admissions:
             _declared("category", admission.categories, categories, admission.id)
+        for cap in self.fair_caps:
+            _declared("category", () if cap.category is None else (cap.category,), categories, cap.id)
         return self
 
     def rules(self) -> tuple[Rule, ...]:
         """Every rule that decides something, in the order of the file format."""
         single = (self.campaign, self.mechanism, self.priority, self.lottery)
         optional = tuple(rule for rule in (self.regions, self.documents, self.duplicates) if rule is not None)
-        return (*single, *self.admissions, *optional, *self.application_caps, *self.pools, self.stalls, self.numbering)
+        capping = (*self.application_caps, *self.pools, *self.caps, *self.fair_caps)
+        return (*single, *self.admissions, *optional, *capping, self.stalls, self.numbering)
+
+    @property
+    def is_network(self) -> bool:
+        """Whether every placement takes one site and nothing else that is scarce, so that a flow is the whole truth."""
+        known = {(Goal.PRIORITY,), (Goal.PRIORITY, Goal.CHOICES)}
+        counted = self.caps or self.fair_caps
+        return self.stalls.multiple != "adjacent" and not counted and self.mechanism.goals in known
 
 
 def _unique(what: str, names: Iterable[str]) -> None:

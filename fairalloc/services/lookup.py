@@ -7,20 +7,19 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fairalloc.canonical import csv_rows
-from fairalloc.explanation import Asker, ChoiceReport, CutOffs, Room, choice_words
+from fairalloc.explanation import Asker, ChoiceReport, CutOffs, Room, choice_words, cut_off_prices
 from fairalloc.ledger import ApplicationNo
 from fairalloc.model import Site
 from fairalloc.numbering import application_label
 from fairalloc.ports import PastTransition, Standing, Store
 from fairalloc.reasons import REASON_WORDS
-from fairalloc.rules import Goal
 from fairalloc.services.context import SeasonContext
 from fairalloc.services.stages import CERTIFICATE, OUTCOME, SCREENING
 
 
 @dataclass(frozen=True, slots=True)
 class ApplicationView:
-    """An application's standing in words. ``position`` is None before the allocation, ``site`` where it has none."""
+    """An application's standing in words. ``position`` is None before the allocation; ``sites`` stand side by side."""
 
     label: str
     season_id: str
@@ -29,7 +28,7 @@ class ApplicationView:
     rule_id: str
     position: int | None
     candidates: int
-    site: Site | None
+    sites: tuple[Site, ...]
     fair_name: str
     history: Sequence[PastTransition]
 
@@ -47,7 +46,9 @@ def look_up(store: Store, context: SeasonContext, number: int) -> ApplicationVie
     """The standing of the application with that public number."""
     season_no = context.record.season_no
     standing = next(s for s in store.standings(season_no) if s.application_no == number)
-    site = context.sites_by_number().get(standing.site_no)
+    by_number = context.sites_by_number()
+    sites = tuple(by_number[standing.site_no + offset] for offset in range(standing.width))
+    names = {fair.fair_id: fair.name for fair in context.season.fairs}
     label = application_label(number)
     outcome = _rows(store, context, OUTCOME)
     screened = _rows(store, context, SCREENING).get(label, {})
@@ -60,8 +61,8 @@ def look_up(store: Store, context: SeasonContext, number: int) -> ApplicationVie
         rule_id=screened.get("rule_id", ""),
         position=None if row is None else int(row["queue_position"]),
         candidates=len(outcome),
-        site=site,
-        fair_name="" if site is None else next(f.name for f in context.season.fairs if f.fair_id == site.fair_id),
+        sites=sites,
+        fair_name=names[sites[0].fair_id] if sites else "",
         history=store.history_of(season_no, ApplicationNo(number)),
     )
 
@@ -72,12 +73,13 @@ def explain(store: Store, context: SeasonContext, number: int) -> Explanation:
     certificate = store.document(context.record.season_no, CERTIFICATE)
     if certificate is None or view.position is None:
         return Explanation(view, (), ())
-    prices = next(goal["prices"] for goal in json.loads(certificate)["goals"] if goal["goal"] == Goal.PRIORITY)
+    prices = cut_off_prices(json.loads(certificate)["goals"])
     application = context.application(number)
     applicant = next(a for a in context.season.applicants if a.applicant_id == application.applicant_id)
-    asker = Asker(application.period, application.category, applicant.kind, application.needs)
+    stalls = application.stalls_min if context.rules.stalls.multiple == "adjacent" else 1
+    asker = Asker(application.period, application.category, applicant.kind, application.needs, stalls)
     outcome = _rows(store, context, OUTCOME)
-    taken = {row["site_ids"] for row in outcome.values()}
+    taken = {site for row in outcome.values() for site in row["site_ids"].split("|")}
     cut_offs = CutOffs(context.rules, context.season.sites, prices, taken, view.candidates)
     held = outcome[view.label]["choice_rank"]
     reports = tuple(

@@ -28,8 +28,8 @@ ends = 2021-10-30
 
 [mechanism]
 id = "allocation"
-clause = "Sites go out in order of seniority, to as good a choice as that order allows."
-goals = ["priority", "choices"]
+clause = "As many vendors as possible are placed; then as many of the stalls they ask for, then the best choices."
+goals = ["placed", "extra_stalls", "choices"]
 
 [priority]
 id = "seniority"
@@ -43,9 +43,9 @@ source = "A constant: registration numbers are unique, so that no tie occurs."
 value = "none"
 
 [stalls]
-id = "one-stall"
-clause = "For now a request for several adjacent stalls is served with one."
-multiple = "reduce"
+id = "adjacent-stalls"
+clause = "A vendor stands on adjacent stalls, at least as many as are needed and at most as many as are wanted."
+multiple = "adjacent"
 
 [numbering]
 id = "returning"
@@ -66,4 +66,8 @@ def season_toml(folder: Path) -> str:
     text = _HEAD.replace("{features}", ", ".join(f'"{f}"' for f in sorted(features - {""})))
     for table, names in (("categories", categories), ("kinds", {row["kind"] for row in applicants})):
         text += "".join(f'\n[[{table}]]\nid = "{name}"\n' for name in sorted(names - {""}))
+    for row in csv.DictReader((folder / "category_caps.csv").open(encoding="utf-8")):
+        category, most = row["category"], row["max_sites_per_fair"]
+        if category in categories:
+            text += f'\n[[fair_caps]]\nid = "most-{category}"\ncategory = "{category}"\nmax_stalls = {most}\n'
     return text

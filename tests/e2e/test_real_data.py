@@ -14,19 +14,26 @@ pytestmark = pytest.mark.real
 
 
 def test_a_real_market_day_in_amsterdam(real_data, cli, tmp_path):
-    """Requests for several stalls are served with one for now: the rule `stalls` says so."""
+    """Several adjacent stalls, category caps, needs and fixed holders."""
     folder = tmp_path / "dapp"
     shutil.copytree(real_data / "amsterdam-dapp", folder)
     (folder / "season.toml").write_text(season_toml(folder), encoding="utf-8")
     season = json.loads(cli("run", folder, "--out", "bundle", "--json").stdout)
     assert season["audit"]["findings"] == []
-    assert set(season["proven"]) == {"priority", "choices"}
     assert season["applications"] == 122
     assert season["refused"] == 0
-    # With one stall each there is room for everyone who has a suitable site at all.
-    outcome = list(csv.DictReader((tmp_path / "bundle" / "outcome.csv").open(encoding="utf-8")))
+    assert season["placed"] >= 116  # as many as Amsterdam's own program placed that day
+    assert set(season["proven"]) >= {"placed", "extra_stalls"}
+    assert set(season["proven"]) | set(season["bounds"]) == {"placed", "extra_stalls", "choices"}
+    with (tmp_path / "bundle" / "outcome.csv").open(encoding="utf-8") as file:
+        outcome = list(csv.DictReader(file))
+    asked = {row["application_id"]: row for row in csv.DictReader((tmp_path / "bundle" / "applications.csv").open())}
+    for row in outcome:
+        if row["status"] == "ALLOCATED":
+            stalls = row["site_ids"].count("|") + 1
+            assert int(asked[row["application_id"]]["stalls_min"]) <= stalls
+            assert stalls <= int(asked[row["application_id"]]["stalls_max"])
     assert {row["reason_code"] for row in outcome if row["status"] == "WAITLISTED"} <= {"60", "61"}
-    assert season["placed"] >= 116  # as many as Amsterdam's own program placed that day, which gave out more stalls
     assert season["returning vendors on their stall"] > 0
 
 

@@ -92,8 +92,8 @@ def test_two_applicants_exchanged_everywhere_in_the_bundle(copy, cli):
 
 def test_one_price_of_the_certificate(copy, cli):
     certificate = json.loads((copy / "bundle" / "certificate.json").read_text())
-    site = next(iter(certificate["goals"][0]["prices"]))
-    certificate["goals"][0]["prices"][site] += 1
+    site = next(iter(certificate["goals"][0]["parts"][0]["prices"]))
+    certificate["goals"][0]["parts"][0]["prices"][site] += 1
     (copy / "bundle" / "certificate.json").write_bytes(json_bytes(certificate))
     assert "certificate.json: changed" in finding(cli("verify", "bundle", expect=5))
     rewrite_manifest(copy / "bundle")

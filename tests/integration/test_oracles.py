@@ -77,7 +77,8 @@ def is_valid(season: SmallSeason, outcome: list[dict[str, str]], certificate: di
         return False
     values = {"priority": total_points, "choices": -total_ranks}
     for proof in certificate["goals"]:
-        goal, prices, multipliers = proof["goal"], proof["prices"], proof["multipliers"]
+        (part,) = proof["parts"]
+        goal, prices, multipliers = proof["goal"], part["prices"], part["multipliers"]
         if any(price < 0 for price in (*prices.values(), *multipliers.values())) or not set(prices) <= set(sites):
             return False
         per_point, per_rank = (1, 0) if goal == "priority" else (multipliers.get("priority", 0), 1)
@@ -91,7 +92,7 @@ def is_valid(season: SmallSeason, outcome: list[dict[str, str]], certificate: di
             bound += max(0, *worths) if worths else 0
         if goal == "choices":
             bound -= per_point * values["priority"]
-        if proof["value"] != values[goal] or bound != values[goal]:
+        if proof["value"] != values[goal] or proof["bound"] != bound or bound != values[goal]:
             return False
     return True
 
@@ -120,12 +121,14 @@ def mutate(rng: random.Random, season: SmallSeason, outcome: list[dict[str, str]
         case 6:
             row["reason_code"] = rng.choice(["40", "41", "60", "61"])
         case 7:
-            proof["value"] += rng.choice([-1, 1])
+            proof[rng.choice(["value", "bound"])] += rng.choice([-1, 1])
         case 8:
             site_id = rng.choice([*site_ids, "nowhere"])
-            proof["prices"][site_id] = proof["prices"].get(site_id, 0) + rng.choice([-7, -1, 1, 5])
+            prices = proof["parts"][0]["prices"]
+            prices[site_id] = prices.get(site_id, 0) + rng.choice([-7, -1, 1, 5])
         case _:
-            proof["multipliers"] = {"priority": rng.randint(0, 50)} if proof["goal"] == "choices" else {}
+            multipliers = {"priority": rng.randint(0, 50)} if proof["goal"] == "choices" else {}
+            proof["parts"][0]["multipliers"] = multipliers
 
 
 @pytest.mark.parametrize("part", range(PARTS))
