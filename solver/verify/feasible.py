@@ -6,7 +6,7 @@ import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from solver.verify.season import Row, Season, Tables, adjacent
+from solver.verify.season import Row, Season, Tables, adjacent, suits
 
 FIRST_CHOICE, LOWER_CHOICE, OUTRANKED, NO_SUITABLE_SITE, CAP_REACHED = "40", "41", "60", "61", "62"
 
@@ -49,7 +49,7 @@ def sites_are_given_rightly(season: Season) -> Iterator[str]:
             yield f"outcome.csv: {name} is given {len(run)} sites, which is not what it may have"
         if not all(adjacent(one, other) for one, other in itertools.pairwise(run)):
             yield f"outcome.csv: {name} is placed on {given}, which do not stand side by side"
-        elif not all(season.suits(site, application) for site in run):
+        elif not all(suits(site, season.signature(application)) for site in run):
             yield f"outcome.csv: {name} is placed on {given}, which the rules do not let it use"
         elif outcome["choice_rank"] != str(rank := _best_rank(application, run)):
             yield f"outcome.csv: {name} on {given} meets choice {rank}, not {outcome['choice_rank']!r}"
@@ -96,7 +96,8 @@ def reasons_are_true(season: Season) -> Iterator[str]:
             if outcome["site_ids"] or outcome["choice_rank"]:
                 yield f"outcome.csv: {application_id} is on the waiting list but has a site or a choice rank"
             least = season.widths(application)[0]
-            reachable = any(season.runs(choice, application, least) for choice in application["choices"].split("|"))
+            signature = season.signature(application)
+            reachable = any(season.runs(choice, signature, least) for choice in application["choices"].split("|"))
             capped = any(season.limit(key) - counted[key] < least for key in season.cap_keys(application))
             true = NO_SUITABLE_SITE if not reachable else CAP_REACHED if capped else OUTRANKED
         else:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from solver.verify.season import Row, Run, Season, Tables
+from solver.verify.season import Row, Run, Season, Signature, Tables
 
 KNOWN_GOALS = ("placed", "priority", "choices", "extra_stalls")
 USUAL_GOALS = ["priority", "choices"]
@@ -87,34 +87,43 @@ def _bound(season: Season, goal: str, part: Mapping[str, Any]) -> int:
     weights = {**part["multipliers"], goal: part["scale"]}
     bound = sum(prices.values()) + sum(season.limit(key) * price for key, price in caps.items())
     bound -= sum(weight * _value(season, held, periods) for held, weight in part["multipliers"].items())
-    cheapest: dict[tuple[object, ...], int | None] = {}
+    cheapest: dict[tuple[str, Signature, int], dict[str, int]] = {}
     for application_id in season.outcome:
         application = season.applications[application_id]
         if application["period"] not in periods:
             continue
+        signature = season.signature(application)
         own = sum(caps.get(key, 0) for key in season.cap_keys(application))
-        kind = tuple(application[name] for name in ("period", "category", "needs", "kind", "group"))
         # Gains are linear in rank and width, so that each is asked once.
         of = {g: [_gain(season, g, application, *at) for at in ((0, 0), (1, 0), (0, 1))] for g in weights}
         base, per_rank, per_stall = (sum(weights[g] * of[g][i] for g in weights) for i in range(3))
         best = 0
         for rank, choice in enumerate(application["choices"].split("|"), start=1):
             for width in season.widths(application):
-                key = (choice, width, kind)
+                key = (choice, signature, width)
                 if key not in cheapest:
-                    runs = season.runs(choice, application, width)
-                    cheapest[key] = min((_taken(season, run, application, prices, caps) for run in runs), default=None)
-                price = cheapest[key]
-                if price is not None:
-                    worth = base + rank * (per_rank - base) + width * (per_stall - base)
-                    best = max(best, worth - price - own * width)
+                    cheapest[key] = _cheapest_by_fair(season.runs(*key), prices)
+                worth = base + rank * (per_rank - base) + width * (per_stall - base)
+                best = max(best, worth - own * width - _price(season, cheapest[key], application, width, caps, worth))
         bound += best
     return int(bound // part["scale"])
 
 
-def _taken(season: Season, run: Run, application: Row, prices: Mapping[str, int], caps: Mapping[str, int]) -> int:
-    """The prices of the sites of a run, and of the caps of its fair."""
-    total = sum(prices.get(site["site_id"], 0) for site in run)
-    if caps:
-        total += len(run) * sum(caps.get(key, 0) for key in season.fair_cap_keys(run[0]["fair_id"], application))
-    return total
+def _cheapest_by_fair(runs: Mapping[str, Sequence[Run]], prices: Mapping[str, int]) -> dict[str, int]:
+    """By fair, what the sites of its cheapest run cost."""
+    return {fair: min(sum(prices.get(site["site_id"], 0) for site in run) for run in of) for fair, of in runs.items()}
+
+
+def _price(
+    season: Season, by_fair: Mapping[str, int], application: Row, width: int, caps: Mapping[str, int], no_way: int
+) -> int:
+    """The least that a placement through one choice takes from sites and from caps at fairs; ``no_way`` if none is."""
+    if not caps:
+        return min(by_fair.values(), default=no_way)
+    return min(
+        (
+            price + width * sum(caps.get(key, 0) for key in season.fair_cap_keys(fair, application))
+            for fair, price in by_fair.items()
+        ),
+        default=no_way,
+    )

@@ -48,6 +48,8 @@ def parse_tables(files: Mapping[str, bytes]) -> Tables:
 
 
 Run = tuple[Row, ...]
+Signature = tuple[str, str, str, frozenset[str]]
+"""What decides whether a site suits an application: period, category, needs, and the pools that admit its kind."""
 
 
 @dataclass(slots=True)
@@ -58,11 +60,12 @@ class Season:
     sites: dict[str, Row]
     applications: dict[str, Row]
     outcome: dict[str, Row]
-    kinds_of_pool: dict[str, set[str]]
+    pools: list[tuple[str, set[str]]]
     by_fair: dict[tuple[str, str], list[Row]]
     owner_of: dict[str, str]
     limits: dict[str, int]
-    known_runs: dict[tuple[object, ...], list[Run]] = field(default_factory=dict)
+    fairs_in: dict[str, list[str]]
+    known_runs: dict[tuple[str, Signature, int], list[Run]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, tables: Tables, findings: list[str]) -> Season:
@@ -75,8 +78,9 @@ class Season:
             sites=_index(tables.sites, "site_id", "sites.csv", findings),
             applications=_index(tables.applications, "application_id", "applications.csv", findings),
             outcome=_index(tables.outcome, "application_id", "outcome.csv", findings),
-            kinds_of_pool={pool["id"]: set(pool["kinds"]) for pool in tables.rules.get("pools", [])},
+            pools=[(pool["id"], set(pool["kinds"])) for pool in tables.rules.get("pools", [])],
             by_fair=by_fair,
+            fairs_in={period: [f for f, p in by_fair if p == period] for _, period in by_fair},
             owner_of=_owners(tables.applications),
             limits={cap["id"]: cap["max_stalls"] for n in ("caps", "fair_caps") for cap in tables.rules.get(n, [])},
         )
@@ -105,35 +109,34 @@ class Season:
             if application["category"] == cap.get("category") or application["group"] == cap.get("group"):
                 yield f"{cap['id']}|{fair}|{application['period']}"
 
-    def suits(self, site: Row, application: Row) -> bool:
-        """Whether the rules let this application stand on this site, whatever it chose."""
-        return (
-            site["closed"] == ""
-            and site["period"] == application["period"]
-            and (site["categories"] == "" or application["category"] in site["categories"].split("|"))
-            and _set(application["needs"]) <= _set(site["features"])
-            and (site["pool"] == "" or application["kind"] in self.kinds_of_pool.get(site["pool"], set()))
-        )
+    def signature(self, application: Row) -> Signature:
+        """What of an application the sites are asked for."""
+        pools = frozenset(pool for pool, kinds in self.pools if application["kind"] in kinds)
+        return application["period"], application["category"], application["needs"], pools
 
-    def runs(self, choice: str, application: Row, width: int) -> list[Run]:
-        """The runs of that many neighbouring sites that a choice means and that suit the application."""
-        key = (choice, *(application[name] for name in ("period", "category", "needs", "kind")), width)
+    def runs(self, choice: str, signature: Signature, width: int) -> dict[str, list[Run]]:
+        """The runs of that many neighbouring sites that a choice means and that suit a signature, by fair."""
+        named, slash, number = choice.partition("/")
+        fairs = self.fairs_in.get(signature[0], []) if choice == "*" else [named]
+        found = {fair: self._runs_at(fair, signature, width) for fair in fairs}
+        if slash:
+            found = {fair: [r for r in runs if any(s["number"] == number for s in r)] for fair, runs in found.items()}
+        return {fair: runs for fair, runs in found.items() if runs}
+
+    def _runs_at(self, fair: str, signature: Signature, width: int) -> list[Run]:
+        key = (fair, signature, width)
         if key not in self.known_runs:
-            fair, slash, number = choice.partition("/")
-            rows = [row for (f, p), row in self.by_fair.items() if p == application["period"] and fair in {"*", f}]
-            found = [run for row in rows for run in self._neighbours(row, application, width)]
-            self.known_runs[key] = [r for r in found if not slash or any(site["number"] == number for site in r)]
+            found, streak = [], list[Row]()
+            for site in self.by_fair.get((fair, signature[0]), []):
+                suitable = suits(site, signature)
+                if not suitable or (streak and not adjacent(streak[-1], site)):
+                    streak = []
+                if suitable:
+                    streak.append(site)
+                if len(streak) >= width:
+                    found.append(tuple(streak[-width:]))
+            self.known_runs[key] = found
         return self.known_runs[key]
-
-    def _neighbours(self, row: Sequence[Row], application: Row, width: int) -> Iterator[Run]:
-        streak: list[Row] = []
-        for site in row:
-            if not self.suits(site, application) or (streak and not adjacent(streak[-1], site)):
-                streak = []
-            if self.suits(site, application):
-                streak.append(site)
-            if len(streak) >= width:
-                yield tuple(streak[-width:])
 
     def placed(self) -> Iterator[tuple[Row, Row]]:
         """Applications with a site, and their outcomes."""
@@ -146,6 +149,18 @@ def _index(rows: Sequence[Row], column: str, name: str, findings: list[str]) -> 
     """Rows by id; an id that stands twice is a finding."""
     findings += [f"{name}: {key} stands {n} times" for key, n in Counter(r[column] for r in rows).items() if n > 1]
     return {row[column]: row for row in rows}
+
+
+def suits(site: Row, signature: Signature) -> bool:
+    """Whether the rules let an application of this signature stand on this site, whatever it chose."""
+    period, category, needs, pools = signature
+    return (
+        site["closed"] == ""
+        and site["period"] == period
+        and (site["categories"] == "" or category in site["categories"].split("|"))
+        and (needs == "" or _set(needs) <= _set(site["features"]))
+        and (site["pool"] == "" or site["pool"] in pools)
+    )
 
 
 def adjacent(one: Row, other: Row) -> bool:
