@@ -185,11 +185,8 @@ def synth(
     """
     made = synthesize_at(applications, seed, fairs, groups, several)
     write_season(folder, made.rules_text, made.season)
-    out.print(
-        f"{folder}: {len(made.season.applications):,} applications, {len(made.season.sites):,} sites;"
-        f" next: fairalloc run {folder}",
-        soft_wrap=True,
-    )
+    size = f"{len(made.season.applications):,} applications, {len(made.season.sites):,} sites"
+    out.print(f"{folder}: {size}; next: fairalloc run {folder}", soft_wrap=True)
 
 
 @app.command(name="import")

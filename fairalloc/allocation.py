@@ -62,12 +62,13 @@ class Placement:
 class PartProof:
     """Prices that bound one goal over some periods, which share no site and no cap with any others.
 
-    ``prices`` are those of sites, ``cap_prices`` those of caps by name (0 where absent); ``multipliers`` say how much a
-    unit of each earlier goal weighs. All are non-negative integers in units of ``1 / scale``. With the *worth* of a
+    ``prices`` are those of sites, ``cap_prices`` those of caps by name, ``stretch_prices`` those of stretches of a row
+    for a product group (0 where absent); ``multipliers`` say how much a unit of each earlier goal weighs. All are
+    non-negative integers in units of ``1 / scale``. With the *worth* of a
     placement ``sum(multiplier * earlier goal's gain) + scale * this goal's gain``, the bound is, in those units::
 
-        sum(prices) + sum(cap * cap_price)
-        + sum over applications of max(0, max over placements of worth - prices of the sites and caps it takes)
+        sum(prices) + sum(stretch_prices) + sum(cap * cap_price)
+        + sum over applications of max(0, max over placements of worth - prices of all that it takes)
         - sum(multiplier * earlier goal's value)
 
     by weak duality. Where nothing but sites is scarce and every placement takes one, it meets the optimum exactly.
@@ -77,6 +78,7 @@ class PartProof:
     multipliers: Mapping[str, int]
     prices: Mapping[SiteNo, int]
     cap_prices: Mapping[str, int] = field(default_factory=dict)
+    stretch_prices: Mapping[str, int] = field(default_factory=dict)
     scale: int = 1
 
 
@@ -112,6 +114,7 @@ class AllocationResult:
                         "multipliers": dict(part.multipliers),
                         "prices": {site_ids[site_no]: price for site_no, price in part.prices.items()},
                         "cap_prices": dict(part.cap_prices),
+                        "stretch_prices": dict(part.stretch_prices),
                         "scale": part.scale,
                     }
                     for part in proof.parts

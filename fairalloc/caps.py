@@ -1,4 +1,4 @@
-"""Caps on the stalls of one applicant or owner: who stands behind whom, and what a cap leaves."""
+"""Caps on the stalls of one applicant or owner: what is counted, and what is left."""
 
 from __future__ import annotations
 
@@ -7,29 +7,6 @@ from collections.abc import Iterable, Mapping
 
 from fairalloc.allocation import Candidate
 from fairalloc.rules import Rules
-
-
-def owner_names(owners: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """For each applicant one name that it shares with all who have the same owner, directly or through others.
-
-    Args:
-        owners: (applicant, owner) pairs; the owner may be another applicant, or "" where there is none.
-    """
-    above: dict[str, str] = {}
-
-    def top(name: str) -> str:
-        while above.setdefault(name, name) != name:
-            above[name] = above[above[name]]
-            name = above[name]
-        return name
-
-    people = []
-    for applicant, owner in owners:
-        people.append(applicant)
-        if owner:
-            one, other = sorted((top(applicant), top(owner)))
-            above[other] = one
-    return {name: top(name) for name in people}
 
 
 class CapCount:

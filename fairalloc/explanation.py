@@ -114,12 +114,12 @@ class CutOffs:
 def cut_off_prices(goals: Iterable[Mapping[str, Any]]) -> dict[str, int] | None:
     """Prices of the goal `priority` by site id, from a certificate's goals; None where they tell no cut-off.
 
-    They tell none where the goal is missing or not proven, and where caps have prices besides the sites.
+    They tell none where the goal is missing or not proven, and where more than sites has prices.
     """
     proof = next((goal for goal in goals if goal["goal"] == Goal.PRIORITY), None)
     if proof is None or proof["bound"] != proof["value"]:
         return None
-    if any(part["cap_prices"] or part["scale"] != 1 for part in proof["parts"]):
+    if any(part["cap_prices"] or part["stretch_prices"] or part["scale"] != 1 for part in proof["parts"]):
         return None
     return {site: price for part in proof["parts"] for site, price in part["prices"].items()}
 
@@ -136,8 +136,13 @@ def runs_of(sites: Iterable[Site], width: int) -> Iterator[tuple[Site, ...]]:
             yield tuple(streak[-width:])
 
 
-def choice_words(report: ChoiceReport, asker: Asker, position: int, fair_names: Mapping[str, str]) -> str:
-    """One sentence on one choice: where the queue was cut off there, and where the applicant stands."""
+def choice_words(
+    report: ChoiceReport, asker: Asker, position: int, fair_names: Mapping[str, str], *, missed: bool
+) -> str:
+    """One sentence on one choice: where the queue was cut off there, and where the applicant stands.
+
+    ``missed`` tells that the applicant would rather be there than where they are.
+    """
     choice = report.choice
     place = "Any fair" if choice.fair_id is None else fair_names.get(choice.fair_id) or choice.fair_id
     stall = f", stall {choice.number}" if choice.number is not None else ""
@@ -146,6 +151,8 @@ def choice_words(report: ChoiceReport, asker: Asker, position: int, fair_names: 
     match report.room:
         case Room.NONE:
             return f"{where}: no site for these goods and needs."
+        case Room.FREE if missed:
+            return f"{where}: sites were left over that the rules on caps or spacing keep from you."
         case Room.FREE:
             return f"{where}: sites were left over."
         case Room.HELD:

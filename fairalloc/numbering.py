@@ -46,12 +46,16 @@ def parse_application_label(text: str) -> int | None:
 
 @dataclass(frozen=True, slots=True)
 class PublicNumbers:
-    """Every public number and pseudonym of a season, by the city's own ids."""
+    """Every public number and pseudonym of a season, by the city's own ids.
+
+    ``owners`` has a name for each applicant who has an owner, or is one: the same for all behind whom the same owner
+    stands, directly or through others.
+    """
 
     applications: Mapping[ApplicationId, ApplicationNo]
     sites: Mapping[SiteId, SiteNo]
     applicants: Mapping[ApplicantId, str]
-    owners: Mapping[str, str]
+    owners: Mapping[ApplicantId, str]
 
 
 def public_numbers(season: SeasonInput, periods: Sequence[str]) -> PublicNumbers:
@@ -60,14 +64,28 @@ def public_numbers(season: SeasonInput, periods: Sequence[str]) -> PublicNumbers
     known = {applicant.applicant_id: applicant for applicant in season.applicants}
     in_order = [a.applicant_id for a in sorted(season.applications, key=submission_order)]
     people = dict.fromkeys((*in_order, *known))
-    labels = {name: f"P{number:06d}" for number, name in enumerate(people, start=1)}
-    # An owner may be an applicant too: the files then say so, or nobody could count what stands behind one owner.
-    owners = dict.fromkeys(known[name].owner_id for name in people if known[name].owner_id)
-    others = [name for name in owners if name not in labels]
+    joined = _joined(season)
+    roots = dict.fromkeys(joined[name] for name in people if name in joined)
+    owners = {root: f"O{number:06d}" for number, root in enumerate(roots, start=1)}
     return PublicNumbers(
         applications=applications,
         sites=number_sites(season.sites, periods),
-        applicants=labels,
-        owners={str(name): label for name, label in labels.items() if name in owners}
-        | {name: f"O{number:06d}" for number, name in enumerate(others, start=1)},
+        applicants={name: f"P{number:06d}" for number, name in enumerate(people, start=1)},
+        owners={name: owners[root] for name, root in joined.items()},
     )
+
+
+def _joined(season: SeasonInput) -> dict[ApplicantId, str]:
+    """For every applicant with an owner, or who is one, a name shared with all of the same owner."""
+    above: dict[str, str] = {}
+
+    def top(name: str) -> str:
+        while above.setdefault(name, name) != name:
+            above[name] = above[above[name]]
+            name = above[name]
+        return name
+
+    for applicant in season.applicants:
+        if applicant.owner_id:
+            above[top(applicant.applicant_id)] = top(applicant.owner_id)
+    return {a.applicant_id: top(a.applicant_id) for a in season.applicants if a.applicant_id in above}

@@ -63,7 +63,7 @@ def outcomes(
         asker = Asker(candidate.period, candidate.category, candidate.kind, candidate.needs, candidate.stalls_min)
         missed = candidate.choices if placement is None else candidate.choices[: placement.choice_rank - 1]
         details = (
-            choice_words(cut_offs.report(rank, choice, asker), asker, candidate.position, names)
+            choice_words(cut_offs.report(rank, choice, asker), asker, candidate.position, names, missed=True)
             for rank, choice in enumerate(missed, start=1)
         )
         told.append(

@@ -48,7 +48,7 @@ REASON_WORDS: Mapping[Reason, str] = MappingProxyType(
         Reason.FIRST_CHOICE: "Placed on the first choice.",
         Reason.LOWER_CHOICE: "Placed on a lower choice; the higher ones went to applications ahead in the queue, or to"
         " others for whom they make more difference.",
-        Reason.OUTRANKED: "Every chosen place went to applications ahead in the queue.",
+        Reason.OUTRANKED: "Every chosen place went to other applications, as the goals of the rules have it.",
         Reason.NO_SUITABLE_SITE: "No chosen fair has a site, or as many side by side as asked for, for these goods and"
         " needs in this period.",
         Reason.CAP_REACHED: "The applicant, or others of the same owner, hold as many stalls as the rules allow.",

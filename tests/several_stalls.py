@@ -9,7 +9,6 @@ from collections.abc import Iterator
 
 from fairalloc.allocation import AllocationRequest, AllocationResult, Candidate
 from fairalloc.bundle.files import certificate_file, input_files, outcome_file, screening_file
-from fairalloc.caps import owner_names
 from fairalloc.model import Applicant, Application, Choice, Fair, SeasonInput, Site
 from fairalloc.numbering import public_numbers
 from fairalloc.outcome import outcomes
@@ -44,6 +43,8 @@ class SeveralStalls:
         if rng.random() < 0.5:
             counted = rng.choice(['category = "fish"', 'group = "g0"'])
             text += f'[[fair_caps]]\nid = "fair-cap"\n{counted}\nmax_stalls = {rng.randint(0, 3)}\n'
+        if rng.random() < 0.4:
+            text += f'[spacing]\nid = "apart"\ndistance = {rng.randint(1, 2)}\n'
         self.text, self.rules, self.goals = text, parse_rules(text), goals
         periods = ["may", "june"] if rng.random() < 0.3 else ["may"]
         sites = list(_sites(rng, periods))
@@ -58,7 +59,7 @@ class SeveralStalls:
         self.numbers = public_numbers(self.season, ["may", "june"])
         kinds_of = {p.applicant_id: p.kind for p in people}
         labels = self.numbers.applicants
-        owners = owner_names((labels[p.applicant_id], self.numbers.owners.get(p.owner_id, "")) for p in people)
+        owners = self.numbers.owners
         candidates = tuple(
             Candidate(
                 self.numbers.applications[a.application_id],
@@ -72,7 +73,7 @@ class SeveralStalls:
                 a.stalls_min,
                 a.stalls_max,
                 labels[a.applicant_id],
-                owners[labels[a.applicant_id]],
+                owners.get(a.applicant_id, labels[a.applicant_id]),
             )
             for position, a in enumerate(sorted(asked, key=lambda a: a.registration_no), start=1)
         )
@@ -136,8 +137,24 @@ class SeveralStalls:
         who = self.application[candidate.application_no].applicant_id
         return (who if cap.of == "applicant" else self.owner[who], candidate.period if cap.per == "period" else None)
 
+    def too_close(self, one: tuple[Candidate, tuple[Site, ...]], other: tuple[Candidate, tuple[Site, ...]]) -> bool:
+        """Whether two placements of one group stand nearer in a row than the spacing rule allows."""
+        if self.rules.spacing is None or self._group(one[0]) != self._group(other[0]) or not self._group(one[0]):
+            return False
+        return any(
+            (a.fair_id, a.period, a.row) == (b.fair_id, b.period, b.row)
+            and abs(a.position - b.position) <= self.rules.spacing.distance
+            for a in one[1]
+            for b in other[1]
+        )
+
+    def _group(self, candidate: Candidate) -> str:
+        return self.application[candidate.application_no].group
+
     def within_caps(self, given: list[tuple[Candidate, tuple[Site, ...]]]) -> bool:
-        """Whether the stalls given keep every cap."""
+        """Whether the stalls given keep every cap and the spacing."""
+        if any(self.too_close(one, other) for one, other in itertools.combinations(given, 2)):
+            return False
         held: Counter[object] = Counter()
         for candidate, run in given:
             application = self.application[candidate.application_no]
@@ -227,7 +244,7 @@ def _application(
         applicant_id=rng.choice(people).applicant_id,
         period=period,
         category=rng.choice(["fish", "bread"]),
-        group=rng.choice(["g0", "g1"]),
+        group=rng.choice(["g0", "g0", "g1", ""]),
         stalls_min=least,
         stalls_max=rng.randint(least, 3),
         needs=frozenset(f for f in ("power", "water") if rng.random() < 0.15),

@@ -159,7 +159,7 @@ def _application_rows(season: SeasonInput, numbers: PublicNumbers) -> Iterator[t
         yield (
             application_label(numbers.applications[application.application_id]),
             numbers.applicants[who.applicant_id],
-            numbers.owners.get(who.owner_id, ""),
+            numbers.owners.get(who.applicant_id, ""),
             who.kind,
             who.region,
             blank(who.first_season),

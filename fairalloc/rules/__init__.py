@@ -20,6 +20,7 @@ from fairalloc.rules.model import (
     PriorityKey,
     Regions,
     Rules,
+    Spacing,
     Stalls,
 )
 from fairalloc.rules.reader import parse_rules, read_rules
@@ -44,6 +45,7 @@ __all__ = [
     "PriorityKey",
     "Regions",
     "Rules",
+    "Spacing",
     "Stalls",
     "parse_rules",
     "read_rules",

@@ -223,6 +223,16 @@ class FairCap(Rule):
         return f"{self.id}|{fair}|{period}" if counted else None
 
 
+class Spacing(Rule):
+    """Applications of one product group stand further apart than ``distance`` positions in a row (1: no neighbours)."""
+
+    distance: Annotated[int, Field(ge=1, le=10)] = 1
+
+    def key_of(self, fair: str, period: str, row: str, position: int, group: str) -> str:
+        """The name under which the stretch of a row from that position on is priced for a group."""
+        return f"{self.id}|{fair}|{period}|{row}|{position}|{group}"
+
+
 class Pool(Rule):
     """A pool that sites may be reserved for, and the kinds of applicants it admits."""
 
@@ -261,6 +271,7 @@ class Rules(_Strict):
     pools: tuple[Pool, ...] = ()
     caps: tuple[Cap, ...] = ()
     fair_caps: tuple[FairCap, ...] = ()
+    spacing: Spacing | None = None
     stalls: Stalls = Stalls(id="one-stall", multiple="refuse")
     numbering: Numbering = Numbering(id="numbering", returning="keep")
 
@@ -290,7 +301,9 @@ class Rules(_Strict):
     def rules(self) -> tuple[Rule, ...]:
         """Every rule that decides something, in the order of the file format."""
         single = (self.campaign, self.mechanism, self.priority, self.lottery)
-        optional = tuple(rule for rule in (self.regions, self.documents, self.duplicates) if rule is not None)
+        optional = tuple(
+            rule for rule in (self.regions, self.documents, self.duplicates, self.spacing) if rule is not None
+        )
         capping = (*self.application_caps, *self.pools, *self.caps, *self.fair_caps)
         return (*single, *self.admissions, *optional, *capping, self.stalls, self.numbering)
 
@@ -298,7 +311,7 @@ class Rules(_Strict):
     def is_network(self) -> bool:
         """Whether every placement takes one site and nothing else that is scarce, so that a flow is the whole truth."""
         known = {(Goal.PRIORITY,), (Goal.PRIORITY, Goal.CHOICES)}
-        counted = self.caps or self.fair_caps
+        counted = self.caps or self.fair_caps or self.spacing is not None
         return self.stalls.multiple != "adjacent" and not counted and self.mechanism.goals in known
 
 

@@ -87,7 +87,10 @@ def explain(store: Store, context: SeasonContext, number: int) -> Explanation:
         for rank, choice in enumerate(application.choices, start=1)
     )
     names: dict[str, str] = {fair.fair_id: fair.name for fair in context.season.fairs}
-    sentences = tuple(choice_words(report, asker, view.position, names) for report in reports)
+    sentences = tuple(
+        choice_words(report, asker, view.position, names, missed=not held or report.rank < int(held))
+        for report in reports
+    )
     return Explanation(view, reports, sentences)
 
 

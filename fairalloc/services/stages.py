@@ -9,7 +9,6 @@ from fairalloc.allocation import AllocationRequest, Candidate, Solve
 from fairalloc.bundle.files import certificate_file, outcome_file, screening_file
 from fairalloc.bundle.statements import allocation_statement, freeze_statement, inputs_root, rules_hash
 from fairalloc.canonical import csv_rows, json_bytes, sha256
-from fairalloc.caps import owner_names
 from fairalloc.errors import VerificationFailedError
 from fairalloc.ledger import BATCH_SIZE, ApplicationNo, Commit, LedgerCall, Record, SeasonNo, SiteNo, Topic, Transition
 from fairalloc.lottery import lottery_seed
@@ -84,7 +83,6 @@ def allocation_request(store: Store, context: SeasonContext) -> AllocationReques
     )
     several = context.rules.stalls.multiple == "adjacent"
     labels = numbers.applicants
-    owners = owner_names((labels[who.applicant_id], numbers.owners.get(who.owner_id, "")) for who in season.applicants)
     candidates = tuple(
         Candidate(
             application_no=numbers.applications[application.application_id],
@@ -98,7 +96,7 @@ def allocation_request(store: Store, context: SeasonContext) -> AllocationReques
             stalls_min=application.stalls_min if several else 1,
             stalls_max=application.stalls_max if several else 1,
             applicant=labels[application.applicant_id],
-            owner=owners[labels[application.applicant_id]],
+            owner=numbers.owners.get(application.applicant_id, labels[application.applicant_id]),
         )
         for application in taking_part
     )

@@ -21,7 +21,7 @@ import numpy.typing as npt
 from fairalloc.allocation import Candidate
 from fairalloc.ledger import SiteNo
 from fairalloc.model import Choice
-from fairalloc.rules import FairCap, Goal, Rules
+from fairalloc.rules import FairCap, Goal, Rules, Spacing
 from solver.adjacent.runs import Run, Runs
 from solver.problem import IntArray, Signature
 
@@ -56,6 +56,7 @@ class Model:
     entries: list[tuple[int, int, int]] = field(default_factory=list)
     site_row: dict[SiteNo, int] = field(default_factory=dict)
     cap_row: dict[str, int] = field(default_factory=dict)
+    stretch_row: dict[str, int] = field(default_factory=dict)
 
     @property
     def columns(self) -> int:
@@ -96,7 +97,7 @@ def build_model(
 ) -> Model:
     """The program of some candidates; applications without any run in reach have no columns."""
     model = Model()
-    counts_groups = any(cap.group for cap in rules.fair_caps)
+    counts_groups = rules.spacing is not None or any(cap.group for cap in rules.fair_caps)
     wanted: dict[Pot, list[int]] = defaultdict(list)
     for index, candidate in enumerate(candidates):
         signature = Signature(candidate.period, candidate.category, candidate.needs, pools_of[candidate.kind])
@@ -173,6 +174,25 @@ def _give(model: Model, rules: Rules, runs: Runs, wanted: Mapping[Pot, Sequence[
                     model.site_row[site] = model.row(1)
                 model.entries.append((model.site_row[site], column, 1))
             model.entries += [(row, column, pot.width) for row in caps]
+            for key in stretches(rules.spacing, runs, pot, run):
+                if key not in model.stretch_row:
+                    model.stretch_row[key] = model.row(1)
+                model.entries.append((model.stretch_row[key], column, 1))
+
+
+def stretches(spacing: Spacing | None, runs: Runs, pot: Pot, run: Run) -> list[str]:
+    """The stretches of its row that a run touches, in each of which one application of its group may stand.
+
+    A stretch begins at each position and is as long as the spacing reaches: two runs come too close exactly where some
+    stretch touches both.
+    """
+    if spacing is None or not pot.group:
+        return []
+    first, last = runs.site(run[0]), runs.site(run[-1])
+    return [
+        spacing.key_of(first.fair_id, first.period, first.row, position, pot.group)
+        for position in range(first.position - spacing.distance, last.position + 1)
+    ]
 
 
 def _fair_cap_rows(model: Model, fair_caps: Iterable[FairCap], pot: Pot) -> Iterable[int]:

@@ -25,6 +25,10 @@ class Runs:
             self._by_fair[sites[number].fair_id, sites[number].period].append(number)
         self._known: dict[tuple[str, Signature, int], list[Run]] = {}
 
+    def site(self, number: SiteNo) -> Site:
+        """The site of that number."""
+        return self._sites[number]
+
     def fairs(self, period: str) -> list[str]:
         """The fairs that have sites in a period."""
         return [fair for fair, when in self._by_fair if when == period]

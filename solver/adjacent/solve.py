@@ -112,7 +112,7 @@ def solve_part(part: Part) -> PartResult:
         else:
             value, prices = 0, bounder.nothing()
         multipliers = {one.goal.value: m for one, m in zip(held, prices.multipliers, strict=False)}
-        proof = PartProof(part.periods, multipliers, prices.sites, prices.caps, prices.scale)
+        proof = PartProof(part.periods, multipliers, prices.sites, prices.caps, prices.stretches, prices.scale)
         proofs.append((value, prices.bound, proof))
         held.append(Held(goal, worth, value))
     placements = () if solution is None else tuple(_placements(part, model, solution))

@@ -5,13 +5,14 @@ with the solver, so that whoever doubts the solver can read these lines instead.
 
 Feasible means: every eligible application has exactly one outcome and a queue position of its own; the sites given
 exist, are open, stand side by side, belong to the application's period, take its category, have what it needs, admit
-its kind, are as many as it asked for, meet its choices at the rank stated, and are given once; no cap is passed.
+its kind, are as many as it asked for, meet its choices at the rank stated, and are given once; no cap is
+passed, and no two of one group stand too close.
 
 Optimal is proven by prices (weak duality): for ANY non-negative prices of sites and caps, no allowed allocation is
 worth more than
 
-    sum of site prices + sum of caps times their prices
-    + sum over applications of max(0, max over its placements of (worth - prices of the sites and caps it takes)),
+    sum of prices of sites and stretches + sum of caps times their prices
+    + sum over applications of max(0, max over its placements of (worth - prices of all it takes)),
 
 since each placed application is worth the prices it takes plus at most that maximum, no site is given twice and no cap
 is passed. Where the bound meets the allocation's own worth, nothing better exists. Where it does not, and the rules
@@ -26,6 +27,7 @@ from dataclasses import dataclass, field
 
 from solver.verify.feasible import (
     no_cap_is_passed,
+    no_neighbours_of_one_group,
     positions_are_a_queue,
     reasons_are_true,
     screening_matches,
@@ -71,6 +73,7 @@ def check(tables: Tables) -> Verdict:
         findings += positions_are_a_queue(season)
         findings += sites_are_given_rightly(season)
         findings += no_cap_is_passed(season)
+        findings += no_neighbours_of_one_group(season)
         findings += reasons_are_true(season)
         findings += certificate_proves(season, tables, proven, bounds)
     except (KeyError, ValueError, TypeError, AttributeError) as error:

@@ -83,6 +83,17 @@ def no_cap_is_passed(season: Season) -> Iterator[str]:
             yield f"outcome.csv: the cap {key} allows {season.limit(key)} stalls, {number} are given"
 
 
+def no_neighbours_of_one_group(season: Season) -> Iterator[str]:
+    """In no stretch of a row, as long as the spacing rule reaches, stand two applications of one group."""
+    holders: dict[str, list[str]] = defaultdict(list)
+    for application, outcome in season.placed():
+        run = [season.sites[site_id] for site_id in outcome["site_ids"].split("|") if site_id in season.sites]
+        for key in season.stretches(run, application["group"]) if run else ():
+            holders[key].append(application["application_id"])
+    for names in sorted({tuple(names) for names in holders.values() if len(names) > 1}):
+        yield f"outcome.csv: {', '.join(names)} sell the same and stand too close together"
+
+
 def reasons_are_true(season: Season) -> Iterator[str]:
     """Statuses and reason codes fit each other and the facts."""
     counted = _counted(season)

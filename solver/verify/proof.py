@@ -24,7 +24,7 @@ def certificate_proves(
     periods = Counter(period["id"] for period in tables.rules["periods"])
     # Where every placement takes one site and nothing else is scarce, prices that meet the optimum always exist.
     several = tables.rules.get("stalls", {}).get("multiple") == "adjacent"
-    exact = not several and not season.limits and goals in (["priority"], USUAL_GOALS)
+    exact = not several and not season.limits and "spacing" not in season.rules and goals in (["priority"], USUAL_GOALS)
     for position, proof in enumerate(proofs):
         goal, parts = proof["goal"], proof["parts"]
         wrong = [words for part in parts for words in _part_is_sound(season, part, goals[:position])]
@@ -51,7 +51,7 @@ def certificate_proves(
 def _part_is_sound(season: Season, part: Mapping[str, Any], earlier: Sequence[str]) -> Iterator[str]:
     """Prices and multipliers are non-negative integers of sites, caps and goals that there are."""
     prices, caps, multipliers = part["prices"], part["cap_prices"], part["multipliers"]
-    numbers = [*prices.values(), *caps.values(), *multipliers.values()]
+    numbers = [n for of in (prices, caps, part["stretch_prices"], multipliers) for n in of.values()]
     if not all(type(number) is int and number >= 0 for number in numbers):
         yield "prices and multipliers must be non-negative integers"
     if type(part["scale"]) is not int or part["scale"] < 1:
@@ -85,9 +85,12 @@ def _bound(season: Season, goal: str, part: Mapping[str, Any]) -> int:
     """The upper bound of the module's head over one part; goals held weigh what their multipliers say."""
     periods, prices, caps = set(part["periods"]), part["prices"], part["cap_prices"]
     weights = {**part["multipliers"], goal: part["scale"]}
-    bound = sum(prices.values()) + sum(season.limit(key) * price for key, price in caps.items())
+    stretched = part["stretch_prices"]
+    bound = (
+        sum(prices.values()) + sum(stretched.values()) + sum(season.limit(key) * price for key, price in caps.items())
+    )
     bound -= sum(weight * _value(season, held, periods) for held, weight in part["multipliers"].items())
-    cheapest: dict[tuple[str, Signature, int], dict[str, int]] = {}
+    cheapest: dict[tuple[str, Signature, int, str], dict[str, int]] = {}
     for application_id in season.outcome:
         application = season.applications[application_id]
         if application["period"] not in periods:
@@ -100,18 +103,23 @@ def _bound(season: Season, goal: str, part: Mapping[str, Any]) -> int:
         best = 0
         for rank, choice in enumerate(application["choices"].split("|"), start=1):
             for width in season.widths(application):
-                key = (choice, signature, width)
+                key = (choice, signature, width, application["group"] if stretched else "")
                 if key not in cheapest:
-                    cheapest[key] = _cheapest_by_fair(season.runs(*key), prices)
+                    runs = season.runs(choice, signature, width)
+                    cheapest[key] = {
+                        fair: min(_taken(season, run, key[3], prices, stretched) for run in at_fair)
+                        for fair, at_fair in runs.items()
+                    }
                 worth = base + rank * (per_rank - base) + width * (per_stall - base)
                 best = max(best, worth - own * width - _price(season, cheapest[key], application, width, caps, worth))
         bound += best
     return int(bound // part["scale"])
 
 
-def _cheapest_by_fair(runs: Mapping[str, Sequence[Run]], prices: Mapping[str, int]) -> dict[str, int]:
-    """By fair, what the sites of its cheapest run cost."""
-    return {fair: min(sum(prices.get(site["site_id"], 0) for site in run) for run in of) for fair, of in runs.items()}
+def _taken(season: Season, run: Run, group: str, prices: Mapping[str, int], stretched: Mapping[str, int]) -> int:
+    """The prices of the sites of a run, and of the stretches of its row where prices are set on those."""
+    total = sum(prices.get(site["site_id"], 0) for site in run)
+    return total + (sum(stretched.get(key, 0) for key in season.stretches(run, group)) if stretched else 0)
 
 
 def _price(

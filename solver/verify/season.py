@@ -62,7 +62,6 @@ class Season:
     outcome: dict[str, Row]
     pools: list[tuple[str, set[str]]]
     by_fair: dict[tuple[str, str], list[Row]]
-    owner_of: dict[str, str]
     limits: dict[str, int]
     fairs_in: dict[str, list[str]]
     known_runs: dict[tuple[str, Signature, int], list[Run]] = field(default_factory=dict)
@@ -81,7 +80,6 @@ class Season:
             pools=[(pool["id"], set(pool["kinds"])) for pool in tables.rules.get("pools", [])],
             by_fair=by_fair,
             fairs_in={period: [f for f, p in by_fair if p == period] for _, period in by_fair},
-            owner_of=_owners(tables.applications),
             limits={cap["id"]: cap["max_stalls"] for n in ("caps", "fair_caps") for cap in tables.rules.get(n, [])},
         )
 
@@ -99,8 +97,8 @@ class Season:
         """The names of the caps on an applicant or owner that an application's stalls count against."""
         for cap in self.rules.get("caps", []):
             if not cap.get("kinds") or application["kind"] in cap["kinds"]:
-                who = application["applicant_id"]
-                holder = who if cap["of"] == "applicant" else self.owner_of[who]
+                owner = application["owner_id"] if cap["of"] == "owner" else ""
+                holder = owner or application["applicant_id"]
                 yield f"{cap['id']}|{holder}|{application['period'] if cap['per'] == 'period' else ''}"
 
     def fair_cap_keys(self, fair: str, application: Row) -> Iterator[str]:
@@ -108,6 +106,15 @@ class Season:
         for cap in self.rules.get("fair_caps", []):
             if application["category"] == cap.get("category") or application["group"] == cap.get("group"):
                 yield f"{cap['id']}|{fair}|{application['period']}"
+
+    def stretches(self, run: Sequence[Row], group: str) -> list[str]:
+        """The names of the stretches of its row that a run touches, each as long as the spacing rule reaches."""
+        rule = self.rules.get("spacing")
+        if rule is None or not group:
+            return []
+        first, last = int(run[0]["position"]), int(run[-1]["position"])
+        place = "|".join((rule["id"], *(run[0][name] for name in ("fair_id", "period", "row"))))
+        return [f"{place}|{position}|{group}" for position in range(first - rule.get("distance", 1), last + 1)]
 
     def signature(self, application: Row) -> Signature:
         """What of an application the sites are asked for."""
@@ -167,23 +174,6 @@ def adjacent(one: Row, other: Row) -> bool:
     """Whether a site stands right after another."""
     same = all(one[name] == other[name] for name in ("fair_id", "period", "row"))
     return same and int(other["position"]) == int(one["position"]) + 1
-
-
-def _owners(applications: Sequence[Row]) -> dict[str, str]:
-    """One name for all applicants behind whom the same owner stands, directly or through others: the smallest."""
-    linked: dict[str, set[str]] = defaultdict(set)
-    for row in applications:
-        for one, other in ((row["applicant_id"], row["owner_id"]), (row["owner_id"], row["applicant_id"])):
-            linked[one] |= {other} - {""}
-    name_of: dict[str, str] = {}
-    for start in sorted(set(linked) - {""}):
-        queue = [] if start in name_of else [start]
-        while queue:
-            name = queue.pop()
-            if name not in name_of:
-                name_of[name] = start
-                queue += linked[name]
-    return name_of
 
 
 def _set(text: str) -> set[str]:

@@ -18,6 +18,7 @@ RESULTS = ROOT / ".bench" / "results.json"
 SIZES = (2_000, 20_000, 200_000)
 SEASON = 20_000
 CP_SAT_SIZES = (2_000, 20_000)
+SEVERAL_SIZES = (2_000, 20_000)
 
 
 def stage(name: str, size: int) -> dict:
@@ -72,6 +73,16 @@ def show(results: dict, season: dict) -> None:
             f"{row['peak_mb']:.0f}",
         )
     out.print(solving)
+    several = Table(
+        "applications", "placed", "solve s", "verify s", "priority: value", "proven bound", "choices", "bound"
+    )
+    several.title = "A fifth ask for two or three adjacent stalls"
+    for row in results["several"]:
+        proofs = (f"{row[of][goal]:,}" for goal in ("priority", "choices") for of in ("values", "bounds"))
+        several.add_row(
+            f"{row['applications']:,}", f"{row['placed']:,}", f"{row['solve_s']:.1f}", f"{row['verify_s']:.1f}", *proofs
+        )
+    out.print(several)
     ours = {row["applications"]: row["solve_s"] for row in results["solve"]}
     rival = Table("applications", "variables", "CP-SAT s", "status", "short of the optimum by", "ours s", "ratio")
     rival.title = "CP-SAT, one model, the same objective, at most 60 s"

@@ -63,9 +63,9 @@ def timed(work: Callable[[], object]) -> tuple[float, object]:
     return time.perf_counter() - started, result
 
 
-def frozen(size: int, folder: Path):
+def frozen(size: int, folder: Path, several: float = 0.0):
     """A season of that size, imported, screened and frozen in a database of its own."""
-    made = synthesize(size, seed=2026)
+    made = synthesize(size, seed=2026, multi_stall_share=several)
     rules = parse_rules(made.rules_text)
     store = open_store(f"sqlite:///{folder / 'bench.db'}")
     record = import_season(store, rules, made.rules_text, made.season, os.urandom)
@@ -77,10 +77,15 @@ def megabytes() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
-def measure_solve(size: int) -> dict[str, object]:
+def measure_several(size: int) -> dict[str, object]:
+    """As :func:`measure_solve`, where a fifth of the applications ask for two or three adjacent stalls."""
+    return measure_solve(size, several=0.2)
+
+
+def measure_solve(size: int, several: float = 0.0) -> dict[str, object]:
     """Solve with certificate, then the independent check of the published files."""
     with tempfile.TemporaryDirectory() as scratch:
-        store, context = frozen(size, Path(scratch))
+        store, context = frozen(size, Path(scratch), several)
         request = allocation_request(store, context)
         before = megabytes()
         seconds, result = timed(lambda: solve(request))
@@ -106,6 +111,7 @@ def measure_solve(size: int) -> dict[str, object]:
         "peak_before_mb": before,
         "certificate_bytes": len(files["certificate.json"]),
         "values": {proof.goal: proof.value for proof in result.proofs},
+        "bounds": {proof.goal: proof.bound for proof in result.proofs},
     }
 
 
@@ -232,7 +238,7 @@ def gas_by_kind(entries) -> dict[str, float]:
     return {kind: gas / count for kind, (gas, count) in spent.items()}
 
 
-STAGES = {"solve": measure_solve, "cp-sat": measure_cp_sat, "season": measure_season}
+STAGES = {"solve": measure_solve, "several": measure_several, "cp-sat": measure_cp_sat, "season": measure_season}
 
 if __name__ == "__main__":
     json.dump(STAGES[sys.argv[1]](int(sys.argv[2])), sys.stdout)

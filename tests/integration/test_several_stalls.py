@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import random
@@ -23,13 +24,14 @@ def cp_sat(season: SeveralStalls) -> tuple[int, ...]:
     model = cp_model.CpModel()
     n = len(season.request.candidates)
     gains = {goal: [] for goal in season.goals}
-    on_site, in_cap = {}, {}
+    on_site, in_cap, placings = {}, {}, []
     for candidate in season.request.candidates:
         mine = []
         application = season.application[candidate.application_no]
         for run, rank in season.placements(candidate):
             taken = model.new_bool_var("")
             mine.append(taken)
+            placings.append((candidate, run, taken))
             of = {
                 "placed": 1,
                 "priority": n - candidate.position + 1,
@@ -54,6 +56,9 @@ def cp_sat(season: SeveralStalls) -> tuple[int, ...]:
         model.add_at_most_one(taken)
     for (cap, *_), counted in in_cap.items():
         model.add(sum(counted) <= cap.max_stalls)
+    for (a, run, taken), (b, other, also) in itertools.combinations(placings, 2):
+        if a is not b and season.too_close((a, run), (b, other)):
+            model.add_at_most_one([taken, also])
     engine = cp_model.CpSolver()
     engine.parameters.num_workers = 1
     values = []
