@@ -93,16 +93,53 @@ class GoalProof:
 
 
 @dataclass(frozen=True, slots=True)
+class CutOff:
+    """Where the mechanism `queue` closed a choice for those it suits alike (period, category, needs, pools).
+
+    By position ``last`` the ``sites``, all that the choice reaches among them, were full with applications that can go
+    nowhere else.
+    """
+
+    choice: str
+    period: str
+    category: str
+    needs: frozenset[str]
+    pools: frozenset[str]
+    last: int
+    sites: frozenset[SiteNo]
+
+
+@dataclass(frozen=True, slots=True)
 class AllocationResult:
-    """Placements in order of application numbers, a proof per goal, and the seconds that each step took."""
+    """Placements in order of application numbers, a proof per goal, and the seconds that each step took.
+
+    The mechanism `queue` has no goals: what it proves are cut-offs.
+    """
 
     placements: tuple[Placement, ...]
     proofs: tuple[GoalProof, ...]
     unplaceable: frozenset[ApplicationNo]
     seconds: Mapping[str, float]
+    cut_offs: tuple[CutOff, ...] = ()
 
-    def certified(self, site_ids: Mapping[SiteNo, str]) -> list[dict[str, Any]]:
-        """The proofs as they are published, sites by their ids."""
+    def certified(self, site_ids: Mapping[SiteNo, str]) -> dict[str, Any]:
+        """The proofs as they are published, sites by their ids; sets of sites that were full stand once."""
+        full: dict[tuple[str, ...], int] = {}
+        cut_offs = [
+            {
+                "choice": cut_off.choice,
+                "period": cut_off.period,
+                "category": cut_off.category,
+                "needs": "|".join(sorted(cut_off.needs)),
+                "pools": sorted(cut_off.pools),
+                "last": cut_off.last,
+                "full": full.setdefault(tuple(sorted(site_ids[site] for site in cut_off.sites)), len(full)),
+            }
+            for cut_off in self.cut_offs
+        ]
+        return {"goals": self._goals(site_ids), "cut_offs": cut_offs, "full": list(map(list, full))}
+
+    def _goals(self, site_ids: Mapping[SiteNo, str]) -> list[dict[str, Any]]:
         return [
             {
                 "goal": proof.goal,

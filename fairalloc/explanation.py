@@ -49,13 +49,43 @@ class Asker:
     stalls: int = 1
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a certificate tells about where the queue ended.
+
+    ``prices`` are those of the goal `priority` by site id, ``last`` the last positions admitted in the mechanism
+    `queue`, by choice and whom it suits alike. None where it does not tell.
+    """
+
+    prices: Mapping[str, int] | None
+    last: Mapping[tuple[str, str, str, str, tuple[str, ...]], int] | None
+
+    @classmethod
+    def of(cls, certificate: Mapping[str, Any]) -> Limits:
+        """Read a certificate; prices tell no cut-off where the goal is not proven, or more than sites has prices."""
+        if certificate["cut_offs"]:
+            return cls(None, {_key(cut_off): cut_off["last"] for cut_off in certificate["cut_offs"]})
+        proof = next((goal for goal in certificate["goals"] if goal["goal"] == Goal.PRIORITY), None)
+        if proof is None or proof["bound"] != proof["value"]:
+            return cls(None, None)
+        if any(part["cap_prices"] or part["stretch_prices"] or part["scale"] != 1 for part in proof["parts"]):
+            return cls(None, None)
+        return cls({site: price for part in proof["parts"] for site, price in part["prices"].items()}, None)
+
+
+def _key(cut_off: Mapping[str, Any]) -> tuple[str, str, str, str, tuple[str, ...]]:
+    names = ("choice", "period", "category", "needs")
+    choice, period, category, needs = (str(cut_off[name]) for name in names)
+    return choice, period, category, needs, tuple(cut_off["pools"])
+
+
 class CutOffs:
     """Looks up cut-offs for choices; remembers what it has looked up.
 
     Args:
         rules: the season's rules (pools).
         sites: open and closed sites.
-        prices: prices of the goal `priority` by site id; None where they tell no cut-off.
+        limits: what the certificate tells about where the queue ended.
         taken: ids of the sites that were given out.
         candidates: how many applications were in the queue.
     """
@@ -64,12 +94,12 @@ class CutOffs:
         self,
         rules: Rules,
         sites: Iterable[Site],
-        prices: Mapping[str, int] | None,
+        limits: Limits,
         taken: AbstractSet[str],
         candidates: int,
     ) -> None:
         self._pools = {pool.id: frozenset(pool.kinds) for pool in rules.pools}
-        self._prices = prices
+        self._limits = limits
         self._taken = taken
         self._candidates = candidates
         self._by_fair: dict[tuple[str | None, str], list[Site]] = {}
@@ -98,9 +128,14 @@ class CutOffs:
             return Room.NONE, None
         if any(self._taken.isdisjoint(site.site_id for site in run) for run in runs):
             return Room.FREE, None
-        if self._prices is None:
+        if self._limits.last is not None:
+            pools = tuple(sorted(pool for pool, kinds in self._pools.items() if asker.kind in kinds))
+            needs = "|".join(sorted(asker.needs))
+            return Room.FULL, self._limits.last.get((str(choice), asker.period, asker.category, needs, pools))
+        prices = self._limits.prices
+        if prices is None:
             return Room.FULL, None
-        price = min(sum(self._prices.get(site.site_id, 0) for site in run) for run in runs)
+        price = min(sum(prices.get(site.site_id, 0) for site in run) for run in runs)
         return Room.FULL, max(self._candidates - price + 1, 1) if price else None
 
     def _suits(self, site: Site, asker: Asker) -> bool:
@@ -109,19 +144,6 @@ class CutOffs:
             and asker.needs <= site.features
             and (not site.pool or asker.kind in self._pools.get(site.pool, frozenset()))
         )
-
-
-def cut_off_prices(goals: Iterable[Mapping[str, Any]]) -> dict[str, int] | None:
-    """Prices of the goal `priority` by site id, from a certificate's goals; None where they tell no cut-off.
-
-    They tell none where the goal is missing or not proven, and where more than sites has prices.
-    """
-    proof = next((goal for goal in goals if goal["goal"] == Goal.PRIORITY), None)
-    if proof is None or proof["bound"] != proof["value"]:
-        return None
-    if any(part["cap_prices"] or part["stretch_prices"] or part["scale"] != 1 for part in proof["parts"]):
-        return None
-    return {site: price for part in proof["parts"] for site, price in part["prices"].items()}
 
 
 def runs_of(sites: Iterable[Site], width: int) -> Iterator[tuple[Site, ...]]:

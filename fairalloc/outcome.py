@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from fairalloc.allocation import AllocationResult, Candidate, Placement
 from fairalloc.caps import CapCount
-from fairalloc.explanation import Asker, CutOffs, choice_words, cut_off_prices
+from fairalloc.explanation import Asker, CutOffs, Limits, choice_words
 from fairalloc.ledger import ApplicationNo, SiteNo, Transition
 from fairalloc.model import Fair, Site
 from fairalloc.reasons import REASON_STATUS, REASON_WORDS, Reason
@@ -49,8 +49,8 @@ def outcomes(
     placements = {placement.application_no: placement for placement in result.placements}
     given = {placement.application_no: _sites_of(placement, sites) for placement in result.placements}
     taken = {site.site_id for run in given.values() for site in run}
-    prices = cut_off_prices(result.certified({number: site.site_id for number, site in sites.items()}))
-    cut_offs = CutOffs(rules, sites.values(), prices, taken, len(candidates))
+    limits = Limits.of(result.certified({number: site.site_id for number, site in sites.items()}))
+    cut_offs = CutOffs(rules, sites.values(), limits, taken, len(candidates))
     full_caps = CapCount(rules, candidates, {number: len(run) for number, run in given.items()})
     names: dict[str, str] = {fair.fair_id: fair.name for fair in fairs}
     told = []

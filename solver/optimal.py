@@ -1,4 +1,4 @@
-"""The mechanism `optimal`: a request in, placements and a proof for each goal out."""
+"""The solver: a request in, placements and their proof out."""
 
 from __future__ import annotations
 
@@ -15,15 +15,21 @@ from solver.adjacent import solve_adjacent
 from solver.flow import Seating, optimal_seating, option_worth, priority_weight
 from solver.prices import class_prices, dual_bound
 from solver.problem import IntArray, Problem, build_problem
+from solver.queue import solve_queue
 from solver.stalls import number_stalls
 
 
 def solve(request: AllocationRequest) -> AllocationResult:
-    """Allocate: by flow, proven, where each placement takes one site; else by an integer program, with its bound.
+    """Allocate as the rules' mechanism has it.
+
+    `queue` serves in order. `optimal` is a flow, proven, where each placement takes one site, and else an integer
+    program with a proven bound.
 
     Raises:
         FairallocError: when an engine does not finish, or a flow is not proven.
     """
+    if request.rules.mechanism.name == "queue":
+        return solve_queue(request)
     if not request.rules.is_network:
         return solve_adjacent(request)
     clock = _Stopwatch()

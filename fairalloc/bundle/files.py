@@ -107,8 +107,8 @@ def outcome_file(outcomes: Sequence[Outcome]) -> bytes:
 
 def certificate_file(rules: Rules, result: AllocationResult, sites: Mapping[SiteNo, Site]) -> bytes:
     """The proof of optimality: integers that anyone can add up (see docs/certificate.md)."""
-    goals = result.certified({number: site.site_id for number, site in sites.items()})
-    return json_bytes({"format": "fairalloc-certificate/2", "mechanism": rules.mechanism.name, "goals": goals})
+    proofs = result.certified({number: site.site_id for number, site in sites.items()})
+    return json_bytes({"format": "fairalloc-certificate/2", "mechanism": rules.mechanism.name, **proofs})
 
 
 def site_fields(site: Site) -> tuple[object, ...]:

@@ -103,13 +103,24 @@ class Goal(StrEnum):
 
 
 class Mechanism(Rule):
-    """How sites are given out."""
+    """How sites are given out: to the best of some goals, or strictly in the order of the queue (which has none)."""
 
-    name: Literal["optimal"] = "optimal"
+    name: Literal["optimal", "queue"] = "optimal"
     goals: tuple[Goal, ...] = (Goal.PRIORITY, Goal.CHOICES)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _queue_has_no_goals(cls, values: object) -> object:
+        if isinstance(values, dict) and values.get("name") == "queue":
+            if values.get("goals"):
+                raise ValueError('the mechanism "queue" has no goals: leave them out')
+            return {**values, "goals": ()}
+        return values
 
     @model_validator(mode="after")
     def _goals_place_first(self) -> Self:
+        if self.name == "queue":
+            return self
         if len(set(self.goals)) != len(self.goals):
             raise ValueError("a goal is listed twice")
         if not self.goals or self.goals[0] not in {Goal.PLACED, Goal.PRIORITY}:
@@ -276,6 +287,19 @@ class Rules(_Strict):
     numbering: Numbering = Numbering(id="numbering", returning="keep")
 
     @model_validator(mode="after")
+    def _queue_serves_one_stall_each(self) -> Self:
+        if self.mechanism.name == "queue" and (self._counts_more_than_sites or self.stalls.multiple == "adjacent"):
+            raise ValueError(
+                'the mechanism "queue" gives one stall to each application: leave out caps, fair_caps and spacing,'
+                ' and do not serve several adjacent stalls, or take the mechanism "optimal"'
+            )
+        return self
+
+    @property
+    def _counts_more_than_sites(self) -> bool:
+        return bool(self.caps or self.fair_caps or self.spacing is not None)
+
+    @model_validator(mode="after")
     def _names_are_declared_once(self) -> Self:
         kinds, categories = {kind.id for kind in self.kinds}, {category.id for category in self.categories}
         _unique("period", (period.id for period in self.periods))
@@ -311,8 +335,8 @@ class Rules(_Strict):
     def is_network(self) -> bool:
         """Whether every placement takes one site and nothing else that is scarce, so that a flow is the whole truth."""
         known = {(Goal.PRIORITY,), (Goal.PRIORITY, Goal.CHOICES)}
-        counted = self.caps or self.fair_caps or self.spacing is not None
-        return self.stalls.multiple != "adjacent" and not counted and self.mechanism.goals in known
+        several = self.stalls.multiple == "adjacent" or self._counts_more_than_sites
+        return not several and self.mechanism.goals in known
 
 
 def _unique(what: str, names: Iterable[str]) -> None:

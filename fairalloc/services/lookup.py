@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fairalloc.canonical import csv_rows
-from fairalloc.explanation import Asker, ChoiceReport, CutOffs, Room, choice_words, cut_off_prices
+from fairalloc.explanation import Asker, ChoiceReport, CutOffs, Limits, Room, choice_words
 from fairalloc.ledger import ApplicationNo
 from fairalloc.model import Site
 from fairalloc.numbering import application_label
@@ -73,14 +73,14 @@ def explain(store: Store, context: SeasonContext, number: int) -> Explanation:
     certificate = store.document(context.record.season_no, CERTIFICATE)
     if certificate is None or view.position is None:
         return Explanation(view, (), ())
-    prices = cut_off_prices(json.loads(certificate)["goals"])
+    limits = Limits.of(json.loads(certificate))
     application = context.application(number)
     applicant = next(a for a in context.season.applicants if a.applicant_id == application.applicant_id)
     stalls = application.stalls_min if context.rules.stalls.multiple == "adjacent" else 1
     asker = Asker(application.period, application.category, applicant.kind, application.needs, stalls)
     outcome = _rows(store, context, OUTCOME)
     taken = {site for row in outcome.values() for site in row["site_ids"].split("|")}
-    cut_offs = CutOffs(context.rules, context.season.sites, prices, taken, view.candidates)
+    cut_offs = CutOffs(context.rules, context.season.sites, limits, taken, view.candidates)
     held = outcome[view.label]["choice_rank"]
     reports = tuple(
         ChoiceReport(rank, choice, Room.HELD) if held == str(rank) else cut_offs.report(rank, choice, asker)

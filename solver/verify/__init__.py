@@ -34,6 +34,7 @@ from solver.verify.feasible import (
     sites_are_given_rightly,
 )
 from solver.verify.proof import certificate_proves
+from solver.verify.queue import queue_is_served
 from solver.verify.season import Season, Tables, parse_tables
 
 __all__ = ["Tables", "Verdict", "check", "check_files", "parse_tables"]
@@ -75,8 +76,11 @@ def check(tables: Tables) -> Verdict:
         findings += no_cap_is_passed(season)
         findings += no_neighbours_of_one_group(season)
         findings += reasons_are_true(season)
-        findings += certificate_proves(season, tables, proven, bounds)
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+        if tables.rules["mechanism"].get("name") == "queue":
+            findings += queue_is_served(season, tables.certificate)
+        else:
+            findings += certificate_proves(season, tables, proven, bounds)
+    except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
         findings.append(f"the tables cannot be read: {type(error).__name__}: {error}")
     checked = {"sites": len(tables.sites), "applications": len(tables.applications), "outcomes": len(tables.outcome)}
     return Verdict(tuple(findings), checked, {} if findings else proven, {} if findings else bounds)

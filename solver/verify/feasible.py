@@ -45,17 +45,25 @@ def sites_are_given_rightly(season: Season) -> Iterator[str]:
             continue
         for site in run:
             holders[site["site_id"]].append(name)
-        if len(run) not in season.widths(application):
-            yield f"outcome.csv: {name} is given {len(run)} sites, which is not what it may have"
-        if not all(adjacent(one, other) for one, other in itertools.pairwise(run)):
-            yield f"outcome.csv: {name} is placed on {given}, which do not stand side by side"
-        elif not all(suits(site, season.signature(application)) for site in run):
-            yield f"outcome.csv: {name} is placed on {given}, which the rules do not let it use"
-        elif outcome["choice_rank"] != str(rank := _best_rank(application, run)):
+        yield from (f"outcome.csv: {name} on {given}: {words}" for words in _placement_wrong(season, application, run))
+        rank = _best_rank(application, run)
+        if outcome["choice_rank"] != str(rank):
             yield f"outcome.csv: {name} on {given} meets choice {rank}, not {outcome['choice_rank']!r}"
     for site_id, names in sorted(holders.items()):
         if len(names) > 1:
             yield f"outcome.csv: the site {site_id} is given to {', '.join(names)}"
+
+
+def _placement_wrong(season: Season, application: Row, run: Sequence[Row]) -> Iterator[str]:
+    """What keeps an application from standing there."""
+    if len(run) not in season.widths(application):
+        yield f"it is given {len(run)} sites, which is not what it may have"
+    if not all(adjacent(one, other) for one, other in itertools.pairwise(run)):
+        yield "the sites do not stand side by side"
+    if not all(suits(site, season.signature(application)) for site in run):
+        yield "the rules do not let it use these sites"
+    if not _best_rank(application, run):
+        yield "none of its choices means these sites"
 
 
 def _best_rank(application: Row, run: Sequence[Row]) -> int:

@@ -113,7 +113,7 @@ def mutate(rng: random.Random, season: SmallSeason, outcome: list[dict[str, str]
         case 3:
             row.update(status="WAITLISTED", site_ids="", choice_rank="", reason_code=rng.choice(["60", "61"]))
         case 4:
-            rank = rng.choice("123")
+            rank = rng.choice("0123")
             code = "40" if rank == "1" else "41"
             row.update(status="ALLOCATED", site_ids=rng.choice(site_ids), choice_rank=rank, reason_code=code)
         case 5:

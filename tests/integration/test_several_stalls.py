@@ -143,14 +143,14 @@ def test_harmful_mutations_are_found():
             case 1:
                 row["site_ids"] = "|".join(rng.sample(ids, min(len(ids), rng.randint(1, 3))))
             case 2:
-                rank = rng.choice("123")
+                rank = rng.choice("0123")
                 sites = "|".join(rng.sample(ids, min(len(ids), rng.randint(1, 2))))
                 code = "40" if rank == "1" else "41"
                 row.update(status="ALLOCATED", site_ids=sites, choice_rank=rank, reason_code=code)
             case 3:
                 row.update(status="WAITLISTED", site_ids="", choice_rank="", reason_code=rng.choice(["60", "61", "62"]))
             case 4:
-                row["choice_rank"] = rng.choice(["1", "2", "3", ""])
+                row["choice_rank"] = rng.choice(["0", "1", "2", "3", ""])
             case _:
                 row["site_ids"] = "|".join(reversed(row["site_ids"].split("|")))
         wrong = broken(season, outcome, certificate)
