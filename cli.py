@@ -8,11 +8,11 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, nullcontext
 from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -21,7 +21,7 @@ from data.season_files import write_season
 from data.source import season_input
 from data.store import SqlStore, open_store
 from data.synthetic import synthesize_at
-from fairalloc.audit import audit_bundle, audit_chain, audit_database, recorded_at
+from fairalloc.audit import audit_bundle, audit_chain, recorded_at
 from fairalloc.bundle.folder import PAGE, read_bundle, read_timings, write_bundle
 from fairalloc.console import (
     ConsoleProgress,
@@ -31,6 +31,7 @@ from fairalloc.console import (
     refuse,
     show,
     show_audit,
+    show_comparison,
     show_error,
     show_explanation,
     show_json,
@@ -42,9 +43,9 @@ from fairalloc.errors import FairallocError
 from fairalloc.report.page import render_report
 from fairalloc.services import lookup, pipeline
 from fairalloc.services.bundling import bundle_files
+from fairalloc.services.comparing import compare_season
 from fairalloc.services.context import SeasonContext, find_application, find_season
-from fairalloc.services.intake import import_season
-from fairalloc.services.pipeline import Stopwatch, Tools
+from fairalloc.services.pipeline import Stopwatch, Tools, audit_own_database, register
 from fairalloc.services.publishing import publish as publish_outbox
 from fairalloc.summary import summarize
 from solver.verify import check_files
@@ -64,6 +65,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+Folder = Annotated[Path, typer.Argument(help="Folder with season.toml and the CSV files.")]
 SeasonDir = Annotated[Path | None, typer.Argument(help="Folder with season.toml and the CSV files.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the bundle.")]
 BundleDir = Annotated[Path, typer.Argument(help="A bundle: the folder that `run` or `publish` wrote.")]
@@ -73,9 +75,7 @@ Synthetic = Annotated[int | None, typer.Option("--synthetic", min=1, help="Make 
 Seed = Annotated[int, typer.Option("--seed", help="Seed of a made-up season.")]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 State = Annotated[Path, typer.Option("--state", envvar="FAIRALLOC_STATE", help="Folder for database, chain and keys.")]
-Db = Annotated[
-    str | None, typer.Option("--db", envvar="FAIRALLOC_DB", help="Database URL instead of SQLite in --state.")
-]
+Db = Annotated[str | None, typer.Option("--db", envvar="FAIRALLOC_DB", help="A database's URL instead of SQLite.")]
 Rpc = Annotated[str | None, typer.Option("--rpc", envvar="FAIRALLOC_RPC", help="Use the EVM node at this URL.")]
 SkipInvalid = Annotated[Path | None, typer.Option("--skip-invalid", help="Leave out bad rows and list them in a file.")]
 Export = Annotated[Path | None, typer.Option("--export", help="Audit against a chain export, on a node of our own.")]
@@ -112,15 +112,10 @@ class Workspace:
         from chain.node.manager import open_node
         from chain.rpc_node import RpcNode
 
-        if self.rpc:
-            node: Node = RpcNode(self.rpc)
-        else:
-            python = os.environ.get("FAIRALLOC_NODE") == "py-evm"
-            node = open_node(self.state / "node", self._keyring().addresses(), prefer="py-evm" if python else "auto")
-        try:
+        prefer: Literal["py-evm", "auto"] = "py-evm" if os.environ.get("FAIRALLOC_NODE") == "py-evm" else "auto"
+        own = None if self.rpc else open_node(self.state / "node", self._keyring().addresses(), prefer=prefer)
+        with closing(own or RpcNode(str(self.rpc))) as node:
             yield node
-        finally:
-            node.close()
 
     @contextmanager
     def ledger(self) -> Iterator[LedgerClient]:
@@ -161,8 +156,7 @@ def run(
     with watch.lap("import"):
         rules, rules_text, season = season_input(season_dir, synthetic, seed, skip_invalid)
         tools = workspace.tools()
-        record = import_season(tools.store, rules, rules_text, season, os.urandom)
-        context = SeasonContext.of(record, rules, season)
+        context = register(tools.store, rules, rules_text, season)
     with workspace.ledger() as ledger:
         err.print(f"season {rules.season.id}: {len(season.applications):,} applications, node {ledger.identity().node}")
         facts, found = pipeline.run(tools, context, ledger, out_dir, CODE_HASH, watch)
@@ -191,7 +185,7 @@ def synth(
 
 @app.command(name="import")
 def import_(
-    season_dir: Annotated[Path, typer.Argument(help="Folder with season.toml and the CSV files.")],
+    season_dir: Folder,
     skip_invalid: SkipInvalid = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check only, store nothing.")] = False,
     state: State = DEFAULT_STATE,
@@ -206,7 +200,7 @@ def import_(
     facts: dict[str, object] = {"fairs": len(season.fairs), "sites": len(season.sites)}
     facts |= {"applicants": len(season.applicants), "applications": len(season.applications)}
     if not dry_run:
-        import_season(Workspace(state, db, None).store(), rules, rules_text, season, os.urandom)
+        register(Workspace(state, db, None).store(), rules, rules_text, season)
     facts["stored"] = "no" if dry_run else "yes"
     show(f"Season {rules.season.id}", facts, as_json=as_json)
 
@@ -229,16 +223,11 @@ def allocate(
     watch, workspace = Stopwatch(), Workspace(state, db, rpc)
     tools = workspace.tools()
     if season_dir is not None:
-        rules, rules_text, content = season_input(season_dir, None, 0, None)
-        record = import_season(tools.store, rules, rules_text, content, os.urandom)
-        context = SeasonContext.of(record, rules, content)
+        context = register(tools.store, *season_input(season_dir, None, 0, None))
     else:
         context = SeasonContext.load(tools.store, find_season(tools.store, season))
-    if no_chain:
-        context = pipeline.allocate(tools, context, None, watch)
-    else:
-        with workspace.ledger() as ledger:
-            context = pipeline.allocate(tools, context, ledger, watch)
+    with nullcontext() if no_chain else workspace.ledger() as ledger:
+        context = pipeline.allocate(tools, context, ledger, watch)
     files = bundle_files(tools.store, context, None)
     write_bundle(out_dir, files)
     show(f"Season {context.record.season_id}", summarize(files), as_json=as_json)
@@ -311,6 +300,22 @@ def explain(
 
 
 @app.command()
+def compare(
+    season_dir: Folder,
+    left_out: Annotated[list[str] | None, typer.Option("--without", help="Leave out this rule; repeatable.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what rules and mechanisms cost: the season as it is, by the other mechanism, and without each rule.
+
+    Example: fairalloc compare seasons/2026 --without gardeners-once
+    """
+    from solver.optimal import solve
+
+    rules, rules_text, season = season_input(season_dir, None, 0, None)
+    show_comparison(compare_season(rules, rules_text, season, left_out or (), solve), as_json=as_json)
+
+
+@app.command()
 def verify(bundle: BundleDir, as_json: Json = False) -> None:
     """Check a bundle by itself: files whole, rules kept, nothing better possible. Needs no chain and no database.
 
@@ -346,9 +351,8 @@ def audit(
         ledger = LedgerClient(node, contract)
         history = ledger.history(season_no)
         audit_chain(found, files, ledger.identity(), history, CODE_HASH)
-    store = workspace.store() if export is None and not no_db and workspace.has_database() else None
-    if store is not None and any(record.season_no == season_no for record in store.seasons()):
-        audit_database(found, store.standings(season_no), history)
+    if export is None and not no_db and workspace.has_database():
+        audit_own_database(found, workspace.store(), season_no, history)
     show_json(asdict(found)) if as_json else show_audit(found)
     refuse(found)
 
@@ -368,10 +372,7 @@ def report(bundle: BundleDir, to: Annotated[Path | None, typer.Option("--out", h
 
 
 @app.command()
-def export(
-    file: Annotated[Path, typer.Argument(help="File to write.")],
-    state: State = DEFAULT_STATE,
-) -> None:
+def export(file: Annotated[Path, typer.Argument(help="File to write.")], state: State = DEFAULT_STATE) -> None:
     """Write the embedded chain to a text file, for auditors to execute again.
 
     Example: fairalloc export chain.jsonl

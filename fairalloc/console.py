@@ -8,6 +8,7 @@ import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from rich.text import Text
 
 from fairalloc.audit import Audit
 from fairalloc.bundle.folder import PAGE
+from fairalloc.comparison import Measures
 from fairalloc.errors import FairallocError, InvalidDataError, VerificationFailedError
 from fairalloc.numbering import application_label
 from fairalloc.services.lookup import ApplicationView, Explanation
@@ -73,7 +75,7 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[objec
     table = Table(box=None, pad_edge=False)
     for position, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[position], int | float) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left")
+        table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
     for row in rows:
         table.add_row(*map(_cell, row))
     out.print(table)
@@ -99,6 +101,21 @@ def show_error(error: FairallocError) -> None:
         err.print(f"  ... and {len(places) - SHOWN_DEFECTS:,} more", markup=False)
     if error.remedy:
         err.print(f"remedy: {error.remedy}", markup=False, soft_wrap=True)
+
+
+def show_comparison(variants: Sequence[Measures], *, as_json: bool) -> None:
+    """Variants side by side, as JSON or as a table."""
+    if as_json:
+        show_json([asdict(variant) for variant in variants])
+        return
+    columns = ("variant", "placed", "stalls", "first", "rank", "envy", "better", "worse")
+    rows = [(v.name, v.placed, v.stalls, v.first, f"{v.mean_rank:.2f}", v.envious, v.better, v.worse) for v in variants]
+    show_table("Comparison", columns, rows)
+    words = (
+        "first: first choices met; rank: mean choice rank; envy: applications that would rather have a site of somebody"
+        " behind them in the queue; better, worse: applications that fare so against the first line"
+    )
+    out.print(words, style="dim")
 
 
 def _many(number: int, noun: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,11 +12,15 @@ from pathlib import Path
 from fairalloc.allocation import Solve
 from fairalloc.audit import Audit, audit_bundle, audit_chain, audit_database
 from fairalloc.bundle.folder import PAGE, write_bundle, write_timings
+from fairalloc.ledger import History, SeasonNo
+from fairalloc.model import SeasonInput
 from fairalloc.ports import CheckFiles, Ledger, Stage, Store
 from fairalloc.progress import Progress
 from fairalloc.report.page import render_report
+from fairalloc.rules import Rules
 from fairalloc.services.bundling import bundle_files
 from fairalloc.services.context import SeasonContext
+from fairalloc.services.intake import import_season
 from fairalloc.services.publishing import publish
 from fairalloc.services.stages import allocate_season, freeze_season, screen_season
 from fairalloc.summary import summarize
@@ -46,6 +51,17 @@ class Tools:
     check: CheckFiles
     program: str
     progress: Progress
+
+
+def register(store: Store, rules: Rules, rules_text: str, season: SeasonInput) -> SeasonContext:
+    """Store a season, where it is not there yet, with salts from the system's randomness."""
+    return SeasonContext.of(import_season(store, rules, rules_text, season, os.urandom), rules, season)
+
+
+def audit_own_database(found: Audit, store: Store, season_no: SeasonNo, history: History) -> None:
+    """Hold the database's standings against the chain's history, where the database has the season."""
+    if any(record.season_no == season_no for record in store.seasons()):
+        audit_database(found, store.standings(season_no), history)
 
 
 def allocate(tools: Tools, context: SeasonContext, ledger: Ledger | None, watch: Stopwatch) -> SeasonContext:

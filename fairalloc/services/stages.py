@@ -5,18 +5,17 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Sequence
 
-from fairalloc.allocation import AllocationRequest, Candidate, Solve
+from fairalloc.allocation import AllocationRequest, Solve
 from fairalloc.bundle.files import certificate_file, outcome_file, screening_file
 from fairalloc.bundle.statements import allocation_statement, freeze_statement, inputs_root, rules_hash
 from fairalloc.canonical import csv_rows, json_bytes, sha256
 from fairalloc.errors import VerificationFailedError
-from fairalloc.ledger import BATCH_SIZE, ApplicationNo, Commit, LedgerCall, Record, SeasonNo, SiteNo, Topic, Transition
+from fairalloc.ledger import BATCH_SIZE, Commit, LedgerCall, Record, SeasonNo, Topic, Transition
 from fairalloc.lottery import lottery_seed
-from fairalloc.model import SiteId
 from fairalloc.numbering import parse_application_label
 from fairalloc.outcome import outcomes
 from fairalloc.ports import CheckFiles, Stage, Store
-from fairalloc.queue import queue_positions
+from fairalloc.requests import build_request
 from fairalloc.screening import screen
 from fairalloc.services.context import SeasonContext
 from fairalloc.status import Status
@@ -67,41 +66,13 @@ def allocation_request(store: Store, context: SeasonContext) -> AllocationReques
     season, numbers = context.season, context.numbers
     files = _frozen_files(store, context)
     eligible = {
-        parse_application_label(row["application_id"])
+        number
         for row in csv_rows(files[SCREENING])
         if row["status"] == Status.ELIGIBLE.name
+        and (number := parse_application_label(row["application_id"])) is not None
     }
-    taking_part = [a for a in season.applications if numbers.applications[a.application_id] in eligible]
-    applicants = {applicant.applicant_id: applicant for applicant in season.applicants}
-    positions = queue_positions(
-        context.rules.priority,
-        taking_part,
-        applicants,
-        frozenset(incumbent.applicant_id for incumbent in season.incumbents),
-        lottery_seed(inputs_root(files), rules_hash(files), context.rules.lottery.value),
-        numbers.applicants,
-    )
-    several = context.rules.stalls.multiple == "adjacent"
-    labels = numbers.applicants
-    candidates = tuple(
-        Candidate(
-            application_no=numbers.applications[application.application_id],
-            position=positions[application.application_id],
-            kind=applicants[application.applicant_id].kind,
-            period=application.period,
-            category=application.category,
-            needs=application.needs,
-            choices=application.choices,
-            group=application.group,
-            stalls_min=application.stalls_min if several else 1,
-            stalls_max=application.stalls_max if several else 1,
-            applicant=labels[application.applicant_id],
-            owner=numbers.owners.get(application.applicant_id, labels[application.applicant_id]),
-        )
-        for application in taking_part
-    )
-    sites = {numbers.sites[site.site_id]: site for site in season.sites}
-    return AllocationRequest(context.rules, sites, candidates, _returning(context, candidates))
+    seed = lottery_seed(inputs_root(files), rules_hash(files), context.rules.lottery.value)
+    return build_request(context.rules, season, numbers, eligible, seed)
 
 
 def allocate_season(store: Store, context: SeasonContext, solve: Solve, check: CheckFiles) -> SeasonContext:
@@ -144,23 +115,6 @@ def _frozen_files(store: Store, context: SeasonContext) -> dict[str, bytes]:
         context.require(Stage.SCREENED)
         raise AssertionError("a screened season has its screening")  # unreachable: advance() stores both or none
     return {**context.inputs, SCREENING: screening}
-
-
-def _returning(context: SeasonContext, candidates: Sequence[Candidate]) -> frozenset[tuple[ApplicationNo, SiteNo]]:
-    """Applications paired with the stalls that their applicants held before, in the periods they apply for."""
-    numbers = context.numbers
-    period_of: dict[SiteId, str] = {site.site_id: site.period for site in context.season.sites}
-    held: dict[str, list[SiteId]] = {}
-    for incumbent in context.season.incumbents:
-        held.setdefault(incumbent.applicant_id, []).append(incumbent.site_id)
-    in_queue = {candidate.application_no: candidate for candidate in candidates}
-    return frozenset(
-        (number, numbers.sites[site_id])
-        for application in context.season.applications
-        if (number := numbers.applications[application.application_id]) in in_queue
-        for site_id in held.get(application.applicant_id, ())
-        if period_of[site_id] == application.period
-    )
 
 
 def _records(season_no: SeasonNo, seq: int, transitions: Sequence[Transition]) -> Iterator[LedgerCall]:
