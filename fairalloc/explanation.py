@@ -170,16 +170,18 @@ def choice_words(
     stall = f", stall {choice.number}" if choice.number is not None else ""
     several = f", {asker.stalls} side by side" if asker.stalls > 1 else ""
     where = f"{place}{stall}, {asker.category}, {asker.period}{several}"
-    match report.room:
-        case Room.NONE:
-            return f"{where}: no site for these goods and needs."
-        case Room.FREE if missed:
-            return f"{where}: sites were left over that the rules on caps or spacing keep from you."
-        case Room.FREE:
-            return f"{where}: sites were left over."
-        case Room.HELD:
-            return f"{where}: your place."
-        case Room.FULL if report.cut_off is not None and report.cut_off < position:
-            return f"{where}: the last place went to position {report.cut_off:,}; you are {position:,}."
-        case Room.FULL:
-            return f"{where}: its places went to applications that would have had none, or a worse one, elsewhere."
+    told = {
+        Room.NONE: "no site for these goods and needs.",
+        Room.HELD: "your place.",
+        Room.FREE: "sites were left over that the rules on caps or spacing keep from you."
+        if missed
+        else "sites were left over.",
+        Room.FULL: "its places went to other applications.",
+    }[report.room]
+    if report.cut_off is not None:
+        told = (
+            f"the last place went to position {report.cut_off:,}; you are {position:,}."
+            if report.cut_off < position
+            else "its places went to applications that would have had none, or a worse one, elsewhere."
+        )
+    return f"{where}: {told}"

@@ -46,8 +46,7 @@ REASON_WORDS: Mapping[Reason, str] = MappingProxyType(
         Reason.REGION_NOT_ADMITTED: "Applicants from this region are not admitted.",
         Reason.STALLS_NOT_OFFERED: "Asks for more adjacent stalls than the rules offer.",
         Reason.FIRST_CHOICE: "Placed on the first choice.",
-        Reason.LOWER_CHOICE: "Placed on a lower choice; the higher ones went to applications ahead in the queue, or to"
-        " others for whom they make more difference.",
+        Reason.LOWER_CHOICE: "Placed on a lower choice; the higher ones went to others, as the rules have it.",
         Reason.OUTRANKED: "Every chosen place went to other applications, as the goals of the rules have it.",
         Reason.NO_SUITABLE_SITE: "No chosen fair has a site, or as many side by side as asked for, for these goods and"
         " needs in this period.",

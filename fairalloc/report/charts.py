@@ -118,9 +118,9 @@ def heat(pressure: float | None) -> str:
     return f"h{sum(pressure > limit for limit in (0.5, 0.9, 1.1, 1.5, 2.5)) + 1}"
 
 
-def bars(values: Mapping[int, int], noun: str) -> list[tuple[str, int]]:
+def bars(values: Mapping[int, int]) -> list[tuple[str, int]]:
     """Counts by number as labelled columns."""
-    return [(f"{noun} {key}", number) for key, number in values.items()]
+    return [(str(key), number) for key, number in values.items()]
 
 
 def _text(x: float, y: float, words: str, style: str) -> Markup:

@@ -62,7 +62,9 @@ def _charts(figures: Figures) -> dict[str, Markup]:
                 ("refused", total.refused, "c4"),
             ],
         ),
-        "ranks": charts.columns("Placed applications by choice met", charts.bars(figures.ranks, "choice"), ""),
+        "ranks": charts.columns(
+            "Placed applications by choice met", charts.bars(figures.ranks), "choice, from the first on"
+        ),
         "wanted": charts.demand_bars("First choices against sites at the most wanted fairs", wanted),
         "rush": charts.columns("Submissions by time since the opening", figures.rush, "within, from the opening"),
     }
