@@ -33,11 +33,13 @@ def stage(name: str, size: int) -> dict:
 def main() -> None:
     say = Console(stderr=True)
     results = {"machine": {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.machine()}}
-    for key, name, sizes in (
-        ("solve", "solve", SIZES),
-        ("cp_sat", "cp-sat", CP_SAT_SIZES),
-        ("season", "season", (SEASON,)),
+    for name, sizes in (
+        ("solve", SIZES),
+        ("several", SEVERAL_SIZES),
+        ("cp-sat", CP_SAT_SIZES),
+        ("season", (SEASON,)),
     ):
+        key = name.replace("-", "_")
         results[key] = []
         for size in sizes:
             say.print(f"{name} {size:,} ...")
