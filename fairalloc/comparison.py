@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from fairalloc.allocation import AllocationRequest, AllocationResult, Candidate, Placement, Solve
+from fairalloc.explanation import Asker, suits
 from fairalloc.ledger import SiteNo
 from fairalloc.model import Choice, SeasonInput, Site
 from fairalloc.numbering import public_numbers
@@ -124,31 +125,23 @@ def _envious(request: AllocationRequest, candidates: Mapping[int, Candidate], pl
     pools = {pool.id: frozenset(pool.kinds) for pool in request.rules.pools}
     by_place: dict[tuple[str | None, str], list[Site]] = defaultdict(list)
     for site in request.sites.values():
-        by_place[site.fair_id, site.period].append(site)
-        by_place[None, site.period].append(site)
-    known: dict[tuple[object, ...], list[int]] = {}
+        if not site.closed:
+            by_place[site.fair_id, site.period].append(site)
+            by_place[None, site.period].append(site)
+    known: dict[tuple[Choice, Asker], list[int]] = {}
     envious = 0
     for number, candidate in candidates.items():
         if candidate.stalls_min > 1:
             continue
         missed = candidate.choices[: placed[number].choice_rank - 1] if number in placed else candidate.choices
+        asker = Asker(candidate.period, candidate.category, candidate.kind, candidate.needs)
         for choice in missed:
-            key = (choice, candidate.period, candidate.category, candidate.needs, candidate.kind)
+            key = (choice, asker)
             if key not in known:
-                sites = by_place[choice.fair_id, candidate.period]
-                usable = [site for site in sites if _could_use(site, choice, candidate, pools)]
+                named = (s for s in by_place[choice.fair_id, asker.period] if choice.number in {None, s.number})
+                usable = (site for site in named if suits(site, asker, pools))
                 known[key] = sorted(holder[site.site_id] for site in usable if site.site_id in holder)
             if bisect_right(known[key], candidate.position) < len(known[key]):
                 envious += 1
                 break
     return envious
-
-
-def _could_use(site: Site, choice: Choice, candidate: Candidate, pools: Mapping[str, frozenset[str]]) -> bool:
-    return (
-        not site.closed
-        and choice.number in {None, site.number}
-        and (not site.categories or candidate.category in site.categories)
-        and candidate.needs <= site.features
-        and (not site.pool or candidate.kind in pools[site.pool])
-    )

@@ -118,7 +118,8 @@ class CutOffs:
         return ChoiceReport(rank, choice, room, cut_off)
 
     def _look_up(self, choice: Choice, asker: Asker) -> tuple[Room, int | None]:
-        suitable = [site for site in self._by_fair.get((choice.fair_id, asker.period), []) if self._suits(site, asker)]
+        there = self._by_fair.get((choice.fair_id, asker.period), [])
+        suitable = [site for site in there if suits(site, asker, self._pools)]
         runs = [
             run
             for run in runs_of(suitable, asker.stalls)
@@ -138,12 +139,14 @@ class CutOffs:
         price = min(sum(prices.get(site.site_id, 0) for site in run) for run in runs)
         return Room.FULL, max(self._candidates - price + 1, 1) if price else None
 
-    def _suits(self, site: Site, asker: Asker) -> bool:
-        return (
-            (not site.categories or asker.category in site.categories)
-            and asker.needs <= site.features
-            and (not site.pool or asker.kind in self._pools.get(site.pool, frozenset()))
-        )
+
+def suits(site: Site, asker: Asker, pools: Mapping[str, AbstractSet[str]]) -> bool:
+    """Whether an open site takes the goods, has what is needed, and admits the kind; ``pools`` are kinds by pool."""
+    return (
+        (not site.categories or asker.category in site.categories)
+        and asker.needs <= site.features
+        and (not site.pool or asker.kind in pools.get(site.pool, frozenset()))
+    )
 
 
 def runs_of(sites: Iterable[Site], width: int) -> Iterator[tuple[Site, ...]]:

@@ -288,7 +288,7 @@ class Rules(_Strict):
 
     @model_validator(mode="after")
     def _queue_serves_one_stall_each(self) -> Self:
-        if self.mechanism.name == "queue" and (self._counts_more_than_sites or self.stalls.multiple == "adjacent"):
+        if self.mechanism.name == "queue" and not self.gives_one_site_each:
             raise ValueError(
                 'the mechanism "queue" gives one stall to each application: leave out caps, fair_caps and spacing,'
                 ' and do not serve several adjacent stalls, or take the mechanism "optimal"'
@@ -296,8 +296,10 @@ class Rules(_Strict):
         return self
 
     @property
-    def _counts_more_than_sites(self) -> bool:
-        return bool(self.caps or self.fair_caps or self.spacing is not None)
+    def gives_one_site_each(self) -> bool:
+        """Whether every placement takes one site and nothing else that is scarce."""
+        counted = self.caps or self.fair_caps or self.spacing is not None
+        return not counted and self.stalls.multiple != "adjacent"
 
     @model_validator(mode="after")
     def _names_are_declared_once(self) -> Self:
@@ -333,10 +335,9 @@ class Rules(_Strict):
 
     @property
     def is_network(self) -> bool:
-        """Whether every placement takes one site and nothing else that is scarce, so that a flow is the whole truth."""
+        """Whether a flow is the whole truth: one site each, and goals that it can weigh against each other."""
         known = {(Goal.PRIORITY,), (Goal.PRIORITY, Goal.CHOICES)}
-        several = self.stalls.multiple == "adjacent" or self._counts_more_than_sites
-        return not several and self.mechanism.goals in known
+        return self.gives_one_site_each and self.mechanism.goals in known
 
 
 def _unique(what: str, names: Iterable[str]) -> None:

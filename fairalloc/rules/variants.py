@@ -42,19 +42,13 @@ def without(rules: Rules, rule_id: str) -> Rules:
     raise UsageError("rules.not-removable", f"no rule {rule_id!r} can be left out (these can: {known})", "name one")
 
 
-def serves_one_stall_each(rules: Rules) -> bool:
-    """Whether the mechanism `queue` can serve the season."""
-    counted = rules.caps or rules.fair_caps or rules.spacing is not None
-    return not counted and rules.stalls.multiple != "adjacent"
-
-
 def with_mechanism(rules: Rules, name: Literal["optimal", "queue"]) -> Rules:
     """The rules with another mechanism; `optimal` with its usual goals where the season names none.
 
     Raises:
         UsageError: when the mechanism cannot serve the season.
     """
-    if name == "queue" and not serves_one_stall_each(rules):
+    if name == "queue" and not rules.gives_one_site_each:
         raise UsageError(
             "rules.queue", "the mechanism queue knows no caps, spacing or several stalls", "compare other variants"
         )

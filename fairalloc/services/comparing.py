@@ -12,7 +12,7 @@ from fairalloc.lottery import lottery_seed
 from fairalloc.model import SeasonInput
 from fairalloc.numbering import public_numbers
 from fairalloc.rules import Rules
-from fairalloc.rules.variants import removable, serves_one_stall_each, with_mechanism, without
+from fairalloc.rules.variants import removable, with_mechanism, without
 
 
 def compare_season(
@@ -33,7 +33,7 @@ def compare_season(
     variants = [("as the rules are", rules)]
     if rules.mechanism.name == "queue":
         variants.append(("mechanism optimal", with_mechanism(rules, "optimal")))
-    elif serves_one_stall_each(rules):
+    elif rules.gives_one_site_each:
         variants.append(("mechanism queue", with_mechanism(rules, "queue")))
     variants += [(f"without {rule_id}", without(rules, rule_id)) for rule_id in left_out or removable(rules)]
     files = input_files(rules_text, season, public_numbers(season, [period.id for period in rules.periods]))

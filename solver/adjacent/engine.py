@@ -35,15 +35,16 @@ def relax(model: Model, goal: IntArray, held: list[Held]) -> Relaxed:
     """Solve the linear relaxation. Its rows bound the columns: bounds of their own would take duals from the rows."""
     program = _program(model, goal, held, np.full(model.columns, np.inf), integer=False)
     result = _solve(program)
-    duals = np.array([result.dual_values()[row] for row in program.linear_constraints()])
+    stated = result.dual_values()
+    duals = np.array([stated[row] for row in program.linear_constraints()])
     return Relaxed(duals[: len(model.bounds)], -duals[len(model.bounds) :])
 
 
 def optimise(model: Model, goal: IntArray, held: list[Held]) -> IntArray:
     """(columns,) an optimal solution of the integer program."""
     program = _program(model, goal, held, model.upper(), integer=True)
-    result = _solve(program)
-    return np.rint([result.variable_values()[column] for column in program.variables()]).astype(np.int64)
+    values = _solve(program).variable_values()
+    return np.rint([values[column] for column in program.variables()]).astype(np.int64)
 
 
 def _solve(program: mathopt.Model) -> mathopt.SolveResult:
