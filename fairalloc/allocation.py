@@ -14,6 +14,7 @@ from typing import Any
 
 from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.model import Choice, Site
+from fairalloc.numbering import application_label
 from fairalloc.rules import Rules
 
 
@@ -22,6 +23,7 @@ class Candidate:
     """An eligible application as the solver sees it.
 
     ``applicant`` is its published id; ``owner`` the one name of all applicants behind whom the same owner stands.
+    ``keeps`` is a site that it must be given, alone or among others; 0 where it is sure of nothing.
     """
 
     application_no: ApplicationNo
@@ -36,6 +38,7 @@ class Candidate:
     stalls_max: int = 1
     applicant: str = ""
     owner: str = ""
+    keeps: SiteNo = SiteNo(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +62,36 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
+class CutProof:
+    """A row that every allocation keeps because stalls are whole, and its price (Gomory 1958, Chvatal 1973).
+
+    The rows named, each times its multiplier, are added up and divided by ``divisor``; what comes out is rounded down on
+    both sides. A cut may be made of ones before it, by their place in the list.
+    """
+
+    divisor: int
+    price: int
+    applications: Mapping[ApplicationNo, int]
+    sites: Mapping[SiteNo, int]
+    caps: Mapping[str, int]
+    stretches: Mapping[str, int]
+    cuts: Mapping[int, int]
+
+
+@dataclass(frozen=True, slots=True)
 class PartProof:
-    """Prices that bound one goal over some periods, which share no site and no cap with any others.
+    """Prices that bound one step over some periods, which share no site and no cap with any others.
 
     ``prices`` are those of sites, ``cap_prices`` those of caps by name, ``stretch_prices`` those of stretches of a row
-    for a product group (0 where absent); ``multipliers`` say how much a unit of each earlier goal weighs. All are
-    non-negative integers in units of ``1 / scale``. With the *worth* of a
-    placement ``sum(multiplier * earlier goal's gain) + scale * this goal's gain``, the bound is, in those units::
+    for a product group, ``target_prices`` those of quotas and minimums by name, which whoever counts towards them is
+    paid (0 where absent); ``multipliers`` say how much a unit of each earlier step weighs. All are non-negative
+    integers in units of ``1 / scale``. With the *worth* of a placement
+    ``sum(multiplier * earlier step's gain) + scale * this step's gain``, the bound is, in those units::
 
-        sum(prices) + sum(stretch_prices) + sum(cap * cap_price)
+        sum(prices) + sum(stretch_prices) + sum(cap * cap_price) + sum(cut's bound * price)
         + sum over applications of max(0, max over placements of worth - prices of all that it takes)
-        - sum(multiplier * earlier goal's value)
+        + sum over targets of size * max(0, worth of counting - target_price)
+        - sum(multiplier * earlier step's value)
 
     by weak duality. Where nothing but sites is scarce and every placement takes one, it meets the optimum exactly.
     """
@@ -79,7 +101,33 @@ class PartProof:
     prices: Mapping[SiteNo, int]
     cap_prices: Mapping[str, int] = field(default_factory=dict)
     stretch_prices: Mapping[str, int] = field(default_factory=dict)
+    target_prices: Mapping[str, int] = field(default_factory=dict)
+    cuts: tuple[CutProof, ...] = ()
     scale: int = 1
+
+    def certified(self, site_ids: Mapping[SiteNo, str]) -> dict[str, Any]:
+        """As it is published."""
+        return {
+            "periods": list(self.periods),
+            "multipliers": dict(self.multipliers),
+            "prices": {site_ids[site_no]: price for site_no, price in self.prices.items()},
+            "cap_prices": dict(self.cap_prices),
+            "stretch_prices": dict(self.stretch_prices),
+            "target_prices": dict(self.target_prices),
+            "cuts": [
+                {
+                    "divisor": cut.divisor,
+                    "price": cut.price,
+                    "applications": {application_label(number): n for number, n in cut.applications.items()},
+                    "sites": {site_ids[number]: n for number, n in cut.sites.items()},
+                    "caps": dict(cut.caps),
+                    "stretches": dict(cut.stretches),
+                    "cuts": {str(number): n for number, n in cut.cuts.items()},
+                }
+                for cut in self.cuts
+            ],
+            "scale": self.scale,
+        }
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,17 +193,7 @@ class AllocationResult:
                 "goal": proof.goal,
                 "value": proof.value,
                 "bound": proof.bound,
-                "parts": [
-                    {
-                        "periods": list(part.periods),
-                        "multipliers": dict(part.multipliers),
-                        "prices": {site_ids[site_no]: price for site_no, price in part.prices.items()},
-                        "cap_prices": dict(part.cap_prices),
-                        "stretch_prices": dict(part.stretch_prices),
-                        "scale": part.scale,
-                    }
-                    for part in proof.parts
-                ],
+                "parts": [part.certified(site_ids) for part in proof.parts],
             }
             for proof in self.proofs
         ]

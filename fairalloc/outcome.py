@@ -51,7 +51,7 @@ def outcomes(
     taken = {site.site_id for run in given.values() for site in run}
     limits = Limits.of(result.certified({number: site.site_id for number, site in sites.items()}))
     cut_offs = CutOffs(rules, sites.values(), limits, taken, len(candidates))
-    full_caps = CapCount(rules, candidates, {number: len(run) for number, run in given.items()})
+    full_caps = CapCount(rules, candidates, {number: (run[0].fair_id, len(run)) for number, run in given.items()})
     names: dict[str, str] = {fair.fair_id: fair.name for fair in fairs}
     told = []
     for candidate in sorted(candidates, key=lambda candidate: candidate.application_no):

@@ -11,10 +11,10 @@ from fairalloc.allocation import AllocationRequest, AllocationResult, GoalProof,
 from fairalloc.errors import FairallocError
 from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.rules import Goal, Period
-from solver.adjacent import solve_adjacent
 from solver.flow import Seating, optimal_seating, option_worth, priority_weight
 from solver.prices import class_prices, dual_bound
 from solver.problem import IntArray, Problem, build_problem
+from solver.program import solve_program
 from solver.queue import solve_queue
 from solver.stalls import number_stalls
 
@@ -31,7 +31,7 @@ def solve(request: AllocationRequest) -> AllocationResult:
     if request.rules.mechanism.name == "queue":
         return solve_queue(request)
     if not request.rules.is_network:
-        return solve_adjacent(request)
+        return solve_program(request)
     clock = _Stopwatch()
     problem = build_problem(request)
     clock.lap("model")

@@ -22,6 +22,7 @@ import numpy.typing as npt
 from fairalloc.allocation import AllocationRequest, Candidate
 from fairalloc.ledger import SiteNo
 from fairalloc.model import Choice, Site
+from fairalloc.rules import Rules
 
 IntArray = npt.NDArray[np.int64]
 
@@ -34,13 +35,14 @@ class Signature:
     category: str
     needs: frozenset[str]
     pools: frozenset[str]
+    own_sites: bool = False
 
     def suits(self, site: Site) -> bool:
         """Whether an application of this signature may stand on the site."""
         return (
             site.period == self.period
             and not site.closed
-            and (not site.categories or self.category in site.categories)
+            and (self.category in site.categories or not (site.categories or self.own_sites))
             and self.needs <= site.features
             and (not site.pool or site.pool in self.pools)
         )
@@ -98,24 +100,37 @@ class Problem:
         return int(self.option_rank.max(initial=1))
 
 
+class Signatures:
+    """The signatures of applications under some rules; equal ones are one object."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._pools: dict[str, frozenset[str]] = {
+            kind.id: frozenset(pool.id for pool in rules.pools if kind.id in pool.kinds) for kind in rules.kinds
+        }
+        self._own_sites = {category.id for category in rules.categories if category.own_sites}
+        self._known: dict[tuple[str, str, frozenset[str], str], Signature] = {}
+
+    def of(self, candidate: Candidate) -> Signature:
+        """What decides whether a site suits the application."""
+        period, category, needs, kind = candidate.period, candidate.category, candidate.needs, candidate.kind
+        key = (period, category, needs, kind)
+        if key not in self._known:
+            own_sites = category in self._own_sites
+            self._known[key] = Signature(period, category, needs, self._pools[kind], own_sites)
+        return self._known[key]
+
+
 def build_problem(request: AllocationRequest) -> Problem:
     """The network of a request, the same for every order in which its parts are given."""
     candidates = sorted(request.candidates, key=lambda candidate: candidate.position)
     index = _SiteIndex(request.sites, candidates)
     hubs = _Hubs(index)
-    pools_of: dict[str, frozenset[str]] = {
-        kind.id: frozenset(pool.id for pool in request.rules.pools if kind.id in pool.kinds)
-        for kind in request.rules.kinds
-    }
-    signatures: dict[tuple[str, str, frozenset[str], str], Signature] = {}
+    signatures = Signatures(request.rules)
     option_count: list[int] = []
     option_hub: list[int] = []
     option_rank: list[int] = []
     for candidate in candidates:
-        key = (candidate.period, candidate.category, candidate.needs, candidate.kind)
-        signature = signatures.get(key)
-        if signature is None:
-            signature = signatures[key] = Signature(*key[:3], pools_of[candidate.kind])
+        signature = signatures.of(candidate)
         before = len(option_hub)
         for rank, choice in enumerate(candidate.choices, start=1):
             hub = hubs.of(choice, signature)

@@ -9,16 +9,16 @@ Invariants:
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from fairalloc.instants import Instant, instant_of, parse_instant
-
-Name = Annotated[str, StringConstraints(pattern=r"^[^\s|,;/*=+@\"'-][^\s|,;/*\"']*$", max_length=80)]
-"""An id as it may stand in a CSV list: no blanks, no separators, and nothing a spreadsheet takes for a formula."""
+from fairalloc.rules.base import Name, Rule, Strict
+from fairalloc.rules.placing import Cap, FairCap, Minimum, Numbering, Pool, Quota, Spacing, Stalls
 
 
 def _instant(value: object) -> int:
@@ -32,18 +32,7 @@ def _instant(value: object) -> int:
 Moment = Annotated[Instant, BeforeValidator(_instant)]
 
 
-class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Rule(_Strict):
-    """What every rule carries: its id and the paragraph of the regulation that it stands for."""
-
-    id: Name
-    clause: str = ""
-
-
-class SeasonHeading(_Strict):
+class SeasonHeading(Strict):
     """Which season this is."""
 
     id: Name
@@ -63,7 +52,7 @@ class Campaign(Rule):
         return self
 
 
-class Period(_Strict):
+class Period(Strict):
     """The dates a site is given for."""
 
     id: Name
@@ -78,15 +67,19 @@ class Period(_Strict):
         return self
 
 
-class Category(_Strict):
-    """What is sold; no ``groups`` means that any product group may be named."""
+class Category(Strict):
+    """What is sold; no ``groups`` means that any product group may be named.
+
+    ``own_sites``: goods of this category stand only on sites that name it, not on those that take any.
+    """
 
     id: Name
     name: str = ""
     groups: tuple[str, ...] = ()
+    own_sites: bool = False
 
 
-class Kind(_Strict):
+class Kind(Strict):
     """A kind of applicant."""
 
     id: Name
@@ -94,12 +87,39 @@ class Kind(_Strict):
 
 
 class Goal(StrEnum):
-    """What is optimised, in the order in which the season's rules list it."""
+    """What is optimised, in the order in which the season's rules list it.
 
+    ``reserves`` stalls that quotas' own applicants fill · ``minimums`` stalls towards the rules' minimums ·
+    ``distinct`` applicants with a place · ``placed`` applications with a place · ``priority`` points of the placed ·
+    ``choices`` choice ranks, least · ``extra_stalls`` stalls beyond what was needed · ``comfort`` returning vendors on
+    their stall, less neighbours that soft spacing would part.
+    """
+
+    RESERVES = "reserves"
+    MINIMUMS = "minimums"
+    DISTINCT = "distinct"
     PLACED = "placed"
     PRIORITY = "priority"
     CHOICES = "choices"
     EXTRA_STALLS = "extra_stalls"
+    COMFORT = "comfort"
+
+
+OPENING_GOALS = frozenset({Goal.RESERVES, Goal.MINIMUMS, Goal.DISTINCT, Goal.PLACED, Goal.PRIORITY})
+"""Goals that more placements cannot harm, of which one of the last two must come before any other goal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One thing that is optimised: a goal, or the part of it that one rule stands for."""
+
+    goal: Goal
+    rule: str = ""
+
+    @property
+    def label(self) -> str:
+        """Its name in the certificate: ``priority``, ``reserves/RULE``."""
+        return f"{self.goal}/{self.rule}" if self.rule else self.goal.value
 
 
 class Mechanism(Rule):
@@ -123,8 +143,12 @@ class Mechanism(Rule):
             return self
         if len(set(self.goals)) != len(self.goals):
             raise ValueError("a goal is listed twice")
-        if not self.goals or self.goals[0] not in {Goal.PLACED, Goal.PRIORITY}:
-            raise ValueError('goals must begin with "placed" or "priority": the others are best where nobody is placed')
+        before = self.goals[: min((self.goals.index(g) for g in self.goals if g not in OPENING_GOALS), default=99)]
+        if not {Goal.PLACED, Goal.PRIORITY} & set(before):
+            raise ValueError(
+                'goals must begin with "placed" or "priority" (after "reserves", "minimums" and "distinct"):'
+                " the others are best where nobody is placed"
+            )
         return self
 
 
@@ -196,73 +220,7 @@ class ApplicationCap(Rule):
     max_applications: Annotated[int, Field(ge=1)]
 
 
-class Cap(Rule):
-    """At most ``max_stalls`` for one applicant, or for one owner of several, per period or in the whole season.
-
-    No ``kinds`` means all kinds.
-    """
-
-    of: Literal["applicant", "owner"]
-    per: Literal["period", "season"]
-    max_stalls: Annotated[int, Field(ge=1)]
-    kinds: tuple[Name, ...] = ()
-
-    def key_of(self, kind: str, applicant: str, owner: str, period: str) -> str | None:
-        """The name under which an application's stalls are counted and priced; None where the cap does not touch it."""
-        if self.kinds and kind not in self.kinds:
-            return None
-        holder = applicant if self.of == "applicant" else owner
-        return f"{self.id}|{holder}|{period if self.per == 'period' else ''}"
-
-
-class FairCap(Rule):
-    """At most ``max_stalls`` of a category, or of a product group, at each fair in each period."""
-
-    category: Name | None = None
-    group: Annotated[str, StringConstraints(min_length=1)] | None = None
-    max_stalls: Annotated[int, Field(ge=0)]
-
-    @model_validator(mode="after")
-    def _counts_one_thing(self) -> Self:
-        if (self.category is None) == (self.group is None):
-            raise ValueError("name either a category or a group")
-        return self
-
-    def key_of(self, fair: str, period: str, category: str, group: str) -> str | None:
-        """The name under which stalls are counted and priced; None where the cap does not touch them."""
-        counted = self.category == category if self.group is None else self.group == group
-        return f"{self.id}|{fair}|{period}" if counted else None
-
-
-class Spacing(Rule):
-    """Applications of one product group stand further apart than ``distance`` positions in a row (1: no neighbours)."""
-
-    distance: Annotated[int, Field(ge=1, le=10)] = 1
-
-    def key_of(self, fair: str, period: str, row: str, position: int, group: str) -> str:
-        """The name under which the stretch of a row from that position on is priced for a group."""
-        return f"{self.id}|{fair}|{period}|{row}|{position}|{group}"
-
-
-class Pool(Rule):
-    """A pool that sites may be reserved for, and the kinds of applicants it admits."""
-
-    kinds: Annotated[tuple[Name, ...], Field(min_length=1)]
-
-
-class Stalls(Rule):
-    """What happens to a request for several adjacent stalls: served as asked, served with one stall, or refused."""
-
-    multiple: Literal["adjacent", "reduce", "refuse"]
-
-
-class Numbering(Rule):
-    """Whether returning vendors are put back on their stall where that costs nobody a place or a better choice."""
-
-    returning: Literal["keep", "ignore"]
-
-
-class Rules(_Strict):
+class Rules(Strict):
     """A season's rules, validated. Order of ``periods`` is the order of the calendar in reports and site numbers."""
 
     season: SeasonHeading
@@ -282,6 +240,8 @@ class Rules(_Strict):
     pools: tuple[Pool, ...] = ()
     caps: tuple[Cap, ...] = ()
     fair_caps: tuple[FairCap, ...] = ()
+    quotas: tuple[Quota, ...] = ()
+    minimums: tuple[Minimum, ...] = ()
     spacing: Spacing | None = None
     stalls: Stalls = Stalls(id="one-stall", multiple="refuse")
     numbering: Numbering = Numbering(id="numbering", returning="keep")
@@ -290,16 +250,46 @@ class Rules(_Strict):
     def _queue_serves_one_stall_each(self) -> Self:
         if self.mechanism.name == "queue" and not self.gives_one_site_each:
             raise ValueError(
-                'the mechanism "queue" gives one stall to each application: leave out caps, fair_caps and spacing,'
-                ' and do not serve several adjacent stalls, or take the mechanism "optimal"'
+                'the mechanism "queue" gives one stall to each application: leave out caps, fair_caps, quotas, minimums,'
+                " spacing and guaranteed stalls, and do not serve several adjacent stalls,"
+                ' or take the mechanism "optimal"'
             )
         return self
 
+    @model_validator(mode="after")
+    def _goals_fit_the_rules(self) -> Self:
+        needed = (
+            (Goal.RESERVES, "quotas", bool(self.quotas)),
+            (Goal.MINIMUMS, "minimums", bool(self.minimums)),
+        )
+        for goal, name, present in needed:
+            if present != (goal in self.mechanism.goals):
+                told = f"the rules have {name}" if present else f"there are no {name} in the rules"
+                raise ValueError(f'the goal "{goal}" and {name} go together: {told}, so {"add" if present else "drop"} it')
+        if self.spacing is not None and self.spacing.strength == "soft" and Goal.COMFORT not in self.mechanism.goals:
+            raise ValueError('soft spacing is part of the goal "comfort": add it to the goals')
+        return self
+
+    @property
+    def forbidding_caps(self) -> tuple[Cap, ...]:
+        """The caps on applicants and owners that nobody may pass."""
+        return tuple(cap for cap in self.caps if cap.effect == "forbid")
+
     @property
     def gives_one_site_each(self) -> bool:
-        """Whether every placement takes one site and nothing else that is scarce."""
-        counted = self.caps or self.fair_caps or self.spacing is not None
-        return not counted and self.stalls.multiple != "adjacent"
+        """Whether every placement takes one site, nothing else is scarce, and nobody is sure of a site."""
+        counted = self.forbidding_caps or self.fair_caps or self.quotas or self.minimums or self.spacing is not None
+        return not counted and self.stalls.multiple != "adjacent" and self.numbering.returning != "guarantee"
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What is optimised one after the other; quotas and minimums each in the order of the rules."""
+        parts = {Goal.RESERVES: self.quotas, Goal.MINIMUMS: self.minimums}
+        return tuple(
+            step
+            for goal in self.mechanism.goals
+            for step in ([Step(goal, rule.id) for rule in parts[goal]] if goal in parts else [Step(goal)])
+        )
 
     @model_validator(mode="after")
     def _names_are_declared_once(self) -> Self:
@@ -309,19 +299,20 @@ class Rules(_Strict):
         _unique("kind", (kind.id for kind in self.kinds))
         _unique("feature", self.features)
         _unique("rule", (rule.id for rule in self.rules()))
-        naming_kinds: tuple[Admission | ApplicationCap | Cap | Pool | Priority, ...] = (
+        naming_kinds: tuple[Admission | ApplicationCap | Cap | Pool | Priority | Quota, ...] = (
             *self.admissions,
             *self.application_caps,
             *self.pools,
             *self.caps,
+            *self.quotas,
             self.priority,
         )
         for rule in naming_kinds:
             _declared("kind", rule.kinds, kinds, rule.id)
-        for admission in self.admissions:
-            _declared("category", admission.categories, categories, admission.id)
-        for cap in self.fair_caps:
-            _declared("category", () if cap.category is None else (cap.category,), categories, cap.id)
+        for several in (*self.admissions, *self.caps):
+            _declared("category", several.categories, categories, several.id)
+        for one in (*self.fair_caps, *self.minimums, *self.quotas):
+            _declared("category", () if one.category is None else (one.category,), categories, one.id)
         return self
 
     def rules(self) -> tuple[Rule, ...]:
@@ -330,7 +321,7 @@ class Rules(_Strict):
         optional = tuple(
             rule for rule in (self.regions, self.documents, self.duplicates, self.spacing) if rule is not None
         )
-        capping = (*self.application_caps, *self.pools, *self.caps, *self.fair_caps)
+        capping = (*self.application_caps, *self.pools, *self.caps, *self.fair_caps, *self.quotas, *self.minimums)
         return (*single, *self.admissions, *optional, *capping, self.stalls, self.numbering)
 
     @property

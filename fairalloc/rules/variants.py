@@ -7,7 +7,7 @@ from typing import Literal
 from fairalloc.errors import UsageError
 from fairalloc.rules.model import Goal, Rules
 
-LISTS = ("application_caps", "pools", "caps", "fair_caps")
+LISTS = ("application_caps", "pools", "caps", "fair_caps", "quotas", "minimums")
 SINGLE = ("regions", "documents", "duplicates", "spacing")
 
 

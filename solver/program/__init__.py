@@ -1,0 +1,5 @@
+"""Several adjacent stalls, caps, quotas, minimums, spacing: an integer program over runs of stalls, bounded by prices."""
+
+from solver.program.solve import solve_program
+
+__all__ = ["solve_program"]

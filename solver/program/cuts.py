@@ -1,0 +1,165 @@
+"""Cuts: rows that every whole solution keeps and the relaxation's solution does not.
+
+A sum of rows, each times a multiple of 1/k, has a left side that is whole once its coefficients are rounded down; its
+right side may then be rounded down too (Gomory 1958, Chvatal 1973). Which rows to add up is found by elimination modulo
+k: rows are added until what rounding loses, and what the rows leave slack, is less than what the right side gains
+(Koster, Zymolka and Kutschka 2009 for k = 2). Whoever knows the multipliers can add up the rows and see it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from solver.program.model import Cut, FloatArray, Program, Row
+
+EPSILON = 1e-6
+LEAST_VIOLATION = 0.02
+LONGEST = 400
+"""Rows that one cut adds up at most."""
+
+_LEFT_OUT = frozenset({Row.TARGET})
+"""Rows with columns of their own that are not whole numbers of stalls."""
+
+Columns = dict[int, int]
+
+
+def find_cuts(
+    program: Program, x: FloatArray, slack: FloatArray, prices: FloatArray, divisor: int, at_most: int
+) -> list[tuple[Cut, Columns, int]]:
+    """Cuts that a solution of the relaxation violates, the most violated first, few through the same columns."""
+    rows = _rows_in_reach(program, x, slack, prices)
+    system = _System(rows, program.bounds, x, slack, divisor)
+    kept: list[tuple[Cut, Columns, int]] = []
+    used: dict[int, int] = {}
+    for _, multipliers in sorted(system.violated(), key=lambda found: (-found[0], found[1])):
+        cut = Cut(divisor, dict(multipliers))
+        columns, bound = rounded(program, cut)
+        support = [column for column in columns if x[column] > EPSILON]
+        if sum(columns[column] * x[column] for column in support) <= bound + EPSILON:
+            continue
+        if 2 * sum(used.get(column, 0) >= 2 for column in support) > len(support):
+            continue
+        for column in support:
+            used[column] = used.get(column, 0) + 1
+        kept.append((cut, columns, bound))
+        if len(kept) == at_most:
+            break
+    return kept
+
+
+def rounded(program: Program, cut: Cut) -> tuple[Columns, int]:
+    """A cut's coefficients by column, and its bound."""
+    total: Columns = {}
+    right = 0
+    for row, multiplier in cut.multipliers.items():
+        right += multiplier * program.bounds[row]
+        for column, coefficient in program.row_entries[row]:
+            total[column] = total.get(column, 0) + multiplier * coefficient
+    return {c: n // cut.divisor for c, n in total.items() if n // cut.divisor}, right // cut.divisor
+
+
+def _rows_in_reach(program: Program, x: FloatArray, slack: FloatArray, prices: FloatArray) -> dict[int, Columns]:
+    """Nearly tight rows, cuts only where they bind, with their coefficients in the columns that are used."""
+    soft = program.rules.spacing is not None and program.rules.spacing.strength == "soft"
+    rows: dict[int, Columns] = {}
+    for column in (x > EPSILON).nonzero()[0].tolist():
+        for row, coefficient in program.entries[column]:
+            kind = program.row_kind[row]
+            if slack[row] > 1 - EPSILON or kind in _LEFT_OUT or (soft and kind is Row.STRETCH):
+                continue
+            if kind is Row.CUT and prices[row] <= EPSILON:
+                continue
+            rows.setdefault(row, {})[column] = coefficient
+    return rows
+
+
+class _System:
+    """Rows modulo a prime, with what each of them has been added up from."""
+
+    def __init__(
+        self, rows: Mapping[int, Columns], bounds: Sequence[int], x: FloatArray, slack: FloatArray, prime: int
+    ) -> None:
+        self._prime, self._x = prime, x
+        self._slack = {row: max(float(slack[row]), 0.0) for row in rows}
+        self._cells = {
+            row: {column: n % prime for column, n in columns.items() if n % prime} for row, columns in rows.items()
+        }
+        self._right = {row: bounds[row] % prime for row in rows}
+        self._made_of = {row: {row: 1} for row in rows}
+        self._holding: dict[int, set[int]] = {}
+        for row, cells in self._cells.items():
+            for column in cells:
+                self._holding.setdefault(column, set()).add(row)
+
+    def violated(self) -> list[tuple[float, tuple[tuple[int, int], ...]]]:
+        """Violations with their multipliers: of the rows themselves, and of what elimination adds up.
+
+        Columns with the largest values go first, as rounding them down would lose most.
+        """
+        found: dict[tuple[tuple[int, int], ...], float] = {}
+        for row in list(self._cells):
+            self._look_at(row, found)
+        for column in sorted(self._holding, key=lambda c: (-self._x[c], c)):
+            holding = self._holding[column]
+            if not holding:
+                continue
+            pivot = min(holding, key=lambda row: (round(self._loss_of(row), 6), len(self._cells[row]), row))
+            self._eliminate(column, pivot, found)
+        return [(violation, multipliers) for multipliers, violation in found.items()]
+
+    def _loss_of(self, row: int) -> float:
+        return sum(self._slack[of] for of in self._made_of[row])
+
+    def _eliminate(self, column: int, pivot: int, found: dict[tuple[tuple[int, int], ...], float]) -> None:
+        prime = self._prime
+        cells, right, made_of = self._cells.pop(pivot), self._right[pivot], self._made_of[pivot]
+        for other in cells:
+            self._holding[other].discard(pivot)
+        inverse = pow(cells[column], -1, prime)
+        for row in list(self._holding[column]):
+            times = (-self._cells[row][column] * inverse) % prime
+            self._add(self._cells[row], cells, times, row)
+            _add_modulo(self._made_of[row], made_of, times, prime)
+            self._right[row] = (self._right[row] + times * right) % prime
+            if len(self._made_of[row]) > LONGEST or self._loss_of(row) >= 1:
+                for other in self._cells.pop(row):
+                    self._holding[other].discard(row)
+            else:
+                self._look_at(row, found)
+
+    def _add(self, into: Columns, cells: Columns, times: int, row: int) -> None:
+        for column, n in cells.items():
+            total = (into.get(column, 0) + times * n) % self._prime
+            if total:
+                if column not in into:
+                    self._holding[column].add(row)
+                into[column] = total
+            elif column in into:
+                del into[column]
+                self._holding[column].discard(row)
+
+    def _look_at(self, row: int, found: dict[tuple[tuple[int, int], ...], float]) -> None:
+        prime = self._prime
+        if not self._right[row]:
+            return
+        for times in range(1, prime):
+            gain = times * self._right[row] % prime
+            room = gain - prime * LEAST_VIOLATION
+            for column, n in self._cells[row].items():
+                room -= times * n % prime * self._x[column]
+                if room <= 0:
+                    break
+            else:
+                multipliers = {of: times * n % prime for of, n in self._made_of[row].items()}
+                room -= sum(n * self._slack[of] for of, n in multipliers.items())
+                if room > 0:
+                    found[tuple(sorted(multipliers.items()))] = room / prime
+
+
+def _add_modulo(into: Columns, other: Columns, times: int, prime: int) -> None:
+    for key, n in other.items():
+        total = (into.get(key, 0) + times * n) % prime
+        if total:
+            into[key] = total
+        else:
+            into.pop(key, None)

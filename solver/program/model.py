@@ -1,0 +1,369 @@
+"""The integer program of one part of a season (a period, or all of them where a rule counts over the season).
+
+    ask    (application, choice, pot)  an application takes a choice, at one fair, with so many stalls
+    give   (pot, run)                  a run of stalls goes to the requests of a pot
+    target (rule, cell)                stalls counted towards a quota or a minimum; an applicant counted as placed
+    excess (stretch)                   applications of one group in a stretch, beyond the first, under soft spacing
+
+A *pot* collects requests that nobody can tell apart where they stand. Every row is ``sum <= bound``, so that every
+price is one of a scarce thing and not negative. Requests for any fair are many asks, one for each fair; most of them
+never matter, so they are kept as :class:`Wish` and become columns only where prices make them worth it.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from fairalloc.allocation import Candidate
+from fairalloc.caps import cap_key
+from fairalloc.ledger import ApplicationNo, SiteNo
+from fairalloc.rules import Goal, Rules, Step
+from solver.problem import IntArray, Signature, Signatures
+from solver.program.runs import Pot, Run, Runs
+
+FloatArray = npt.NDArray[np.float64]
+Entries = list[tuple[int, int]]
+DISTINCT = "distinct"
+"""The name of the rule behind targets that count applicants."""
+
+
+class Row(IntEnum):
+    """What a row limits."""
+
+    APPLICATION = 0
+    BALANCE = 1
+    SITE = 2
+    STRETCH = 3
+    CAP = 4
+    TARGET = 5
+    CUT = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A column: candidate ``index`` takes its choice of that rank through a pot; ``own`` on a stall held before."""
+
+    index: int
+    rank: int
+    pot: int
+    own: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Give:
+    """A column: a run goes to a pot."""
+
+    pot: int
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A column: what counts towards a rule in a cell, up to ``upper``."""
+
+    rule: str
+    upper: int
+
+
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """A column: how many too many stand in a stretch."""
+
+    stretch: str
+
+
+@dataclass(slots=True)
+class Wish:
+    """Requests for any fair that have the same pots: ``asks`` are (candidate, rank); ``counts`` rows at each pot's fair."""
+
+    pots: list[int]
+    counts: list[Entries]
+    asks: list[tuple[int, int]] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A row that all whole solutions keep: rows by multipliers over ``divisor``, rounded down (Chvatal 1973)."""
+
+    divisor: int
+    multipliers: Mapping[int, int]
+
+
+class Program:
+    """Rows and columns of a part; columns and cuts may be added later.
+
+    Args:
+        rules: of the season.
+        runs: of the part's sites.
+        candidates: of the part, in queue order.
+        total: length of the whole queue.
+        returning: sites that applications' applicants held before.
+    """
+
+    def __init__(
+        self,
+        rules: Rules,
+        runs: Runs,
+        candidates: Sequence[Candidate],
+        total: int,
+        returning: Mapping[ApplicationNo, Sequence[SiteNo]],
+    ) -> None:
+        self.rules, self.runs, self.candidates, self.total = rules, runs, candidates, total
+        self.bounds: list[int] = []
+        self.row_kind: list[Row] = []
+        self.row_name: list[object] = []
+        self.forced: set[int] = set()
+        self.pots: list[Pot] = []
+        self.pot_row: list[int] = []
+        self.columns: list[Ask | Give | Target | Excess] = []
+        self.entries: list[Entries] = []
+        self.row_entries: list[Entries] = []
+        self.wishes: dict[tuple[object, ...], Wish] = {}
+        self.fulfilled: set[tuple[int, int, int]] = set()
+        self.cuts: dict[int, Cut] = {}
+        self._cut_from: dict[int, list[int]] = defaultdict(list)
+        self._returning = returning if Goal.COMFORT in rules.mechanism.goals else {}
+        self._rows: dict[tuple[Row, object], int] = {}
+        self._pot_ids: dict[Pot, int | None] = {}
+        self._cells: dict[tuple[str, ...], Entries] = {}
+        self._gains: dict[Step, IntArray] = {}
+        self._signatures = Signatures(rules)
+        self._asked = self._stalls_asked()
+        for index in range(len(candidates)):
+            self._ask(index)
+
+    @property
+    def reached(self) -> set[int]:
+        """Candidates that some run suits."""
+        asking = {column.index for column in self.columns if isinstance(column, Ask)}
+        return asking | {index for wish in self.wishes.values() for index, _ in wish.asks}
+
+    def gain(self, step: Step, column: Ask | Give | Target | Excess) -> int:
+        """What a unit of a column adds to a step."""
+        match column:
+            case Ask(index, rank, pot, own):
+                match step.goal:
+                    case Goal.PLACED:
+                        return 1
+                    case Goal.PRIORITY:
+                        return self.total - self.candidates[index].position + 1
+                    case Goal.CHOICES:
+                        return -rank
+                    case Goal.EXTRA_STALLS:
+                        return self.pots[pot].width - self.candidates[index].stalls_min
+                    case Goal.COMFORT:
+                        return int(own)
+            case Target(rule):
+                return int(rule == (step.rule or step.goal))
+            case Excess():
+                return -int(step.goal is Goal.COMFORT)
+        return 0
+
+    def gains(self, step: Step) -> IntArray:
+        """(columns,) what they add to a step."""
+        known = self._gains.get(step, np.zeros(0, dtype=np.int64))
+        if len(known) < len(self.columns):
+            fresh = (self.gain(step, column) for column in self.columns[len(known) :])
+            known = self._gains[step] = np.concatenate([known, np.fromiter(fresh, dtype=np.int64)])
+        return known
+
+    def worth(self, weights: Mapping[Step, int] | Mapping[Step, float], column: Ask) -> float:
+        """What a unit of an ask is worth to weighed steps."""
+        return sum(weight * self.gain(step, column) for step, weight in weights.items())
+
+    def held_by(self, index: int, width: int) -> Entries:
+        """Rows that count what an applicant or owner has, whatever the fair."""
+        return list(self._held_by(self.candidates[index], None, width))
+
+    def fair_of(self, column: int) -> str | None:
+        """The fair that a column is about, if any."""
+        what = self.columns[column]
+        return self.pots[what.pot].fair if isinstance(what, Ask | Give) else None
+
+    def row(self, kind: Row, name: object, bound: int) -> int:
+        """The row of that name; made where there is none."""
+        key = (kind, name)
+        if key not in self._rows:
+            self._rows[key] = len(self.bounds)
+            self.bounds.append(bound)
+            self.row_kind.append(kind)
+            self.row_name.append(name)
+            self.row_entries.append([])
+        return self._rows[key]
+
+    def add_cut(self, cut: Cut, bound: int, columns: Mapping[int, int]) -> int:
+        """Add a cut with its coefficients; they are not checked here."""
+        row = self.row(Row.CUT, len(self.cuts), bound)
+        self.cuts[row] = cut
+        for of in cut.multipliers:
+            self._cut_from[of].append(row)
+        for column, coefficient in columns.items():
+            self.entries[column].append((row, coefficient))
+            self.row_entries[row].append((column, coefficient))
+        return row
+
+    def fulfil(self, wish: Wish, place: int, index: int, rank: int) -> None:
+        """Make a column of one ask for any fair: the one at the fair of the wish's pot ``place``."""
+        self.fulfilled.add((index, rank, wish.pots[place]))
+        self._add_ask(index, rank, wish.pots[place])
+        entries = self.entries[-1]
+        held = dict(entries)
+        waiting = sorted({row for of in held for row in self._cut_from.get(of, ())}, reverse=True)
+        while waiting:
+            row = waiting.pop()
+            cut = self.cuts[row]
+            coefficient = sum(n * cut.multipliers.get(of, 0) for of, n in held.items()) // cut.divisor
+            if coefficient:
+                held[row] = coefficient
+                entries.append((row, coefficient))
+                self.row_entries[row].append((len(self.columns) - 1, coefficient))
+                waiting = sorted({*waiting, *self._cut_from.get(row, ())}, reverse=True)
+
+    def _stalls_asked(self) -> Counter[str]:
+        """The most that could count against each cap: one that cannot bind needs no row."""
+        asked: Counter[str] = Counter()
+        for candidate in self.candidates:
+            for cap in self.rules.forbidding_caps:
+                if cap.per != "fair":
+                    key = cap_key(cap, candidate, "")
+                    asked[key or ""] += candidate.stalls_max
+        return asked
+
+    def _ask(self, index: int) -> None:
+        candidate = self.candidates[index]
+        signature = self._signatures.of(candidate)
+        fairs: set[str] = set()
+        for rank, choice in enumerate(candidate.choices, start=1):
+            for width in range(candidate.stalls_min, candidate.stalls_max + 1):
+                named = choice.fair_id
+                if named is None and candidate.keeps:
+                    named = self.runs.site(candidate.keeps).fair_id
+                if named is None:
+                    self._wish(index, rank, signature, width, fairs)
+                else:
+                    pot = self._pot_of(candidate, named, signature, width, choice.number)
+                    self._add_ask(index, rank, self._pot(pot))
+                    self._ask_own(index, rank, pot)
+            if choice.fair_id is not None and choice.number is None:
+                fairs.add(choice.fair_id)
+
+    def _pot_of(self, candidate: Candidate, fair: str, signature: Signature, width: int, number: str | None) -> Pot:
+        group = candidate.group if self.rules.spacing is not None else ""
+        return Pot(fair, signature, width, number, candidate.keeps, group)
+
+    def _wish(self, index: int, rank: int, signature: Signature, width: int, named: set[str]) -> None:
+        """Any fair but those that a choice before named."""
+        candidate = self.candidates[index]
+        key = (signature, width, candidate.keeps, candidate.kind, candidate.group)
+        if key not in self.wishes:
+            pots, counts = [], []
+            for fair in self.runs.fairs(candidate.period):
+                pot = self._pot(self._pot_of(candidate, fair, signature, width, None))
+                if pot is not None:
+                    pots.append(pot)
+                    counts.append([(row, sign * width) for row, sign in self._cell(candidate, fair)])
+            self.wishes[key] = Wish(pots, counts)
+        if self.wishes[key].pots:
+            self.wishes[key].asks.append((index, rank))
+            self.row(Row.APPLICATION, index, 1)
+            self.held_by(index, width)
+            for site in self._returning.get(candidate.application_no, ()):
+                fair = self.runs.site(site).fair_id
+                if fair not in named:
+                    self._ask_own(index, rank, self._pot_of(candidate, fair, signature, width, None))
+
+    def _ask_own(self, index: int, rank: int, pot: Pot) -> None:
+        """Asks for stalls held before, where that counts."""
+        for site in self._returning.get(self.candidates[index].application_no, ()):
+            if self.runs.site(site).fair_id == pot.fair and pot.own in {0, site}:
+                own = Pot(pot.fair, pot.signature, pot.width, pot.number, site, pot.group)
+                self._add_ask(index, rank, self._pot(own), own=True)
+
+    def _add_ask(self, index: int, rank: int, pot: int | None, *, own: bool = False) -> None:
+        if pot is None:
+            return
+        candidate, at = self.candidates[index], self.pots[pot]
+        application = self.row(Row.APPLICATION, index, 1)
+        if candidate.keeps:
+            self.forced.add(application)
+        entries = [(application, 1), (self.pot_row[pot], 1)]
+        entries += [(row, sign * at.width) for row, sign in self._cell(candidate, at.fair)]
+        entries += self._held_by(candidate, at.fair, at.width)
+        self._add(Ask(index, rank, pot, own), entries)
+
+    def _add(self, column: Ask | Give | Target | Excess, entries: Entries) -> None:
+        for row, coefficient in entries:
+            self.row_entries[row].append((len(self.columns), coefficient))
+        self.columns.append(column)
+        self.entries.append(entries)
+
+    def _held_by(self, candidate: Candidate, fair: str | None, width: int) -> Iterator[tuple[int, int]]:
+        """Rows that count what one applicant or owner has; without a fair, those that count at all fairs."""
+        for cap in self.rules.forbidding_caps:
+            if cap.per == "fair" and fair is None:
+                continue
+            key = cap_key(cap, candidate, fair or "")
+            if key is not None and (cap.per == "fair" or self._asked[key] > cap.max_stalls):
+                yield self.row(Row.CAP, key, cap.max_stalls), width
+        if Goal.DISTINCT in self.rules.mechanism.goals:
+            yield self._target_row(DISTINCT, candidate.applicant, 1), -1
+
+    def _cell(self, candidate: Candidate, fair: str) -> Entries:
+        """Rows that count stalls at a fair, with 1 for a cap and -1 for a target."""
+        key = (fair, candidate.period, candidate.kind, candidate.category, candidate.group)
+        if key not in self._cells:
+            self._cells[key] = list(self._count_in_cell(*key))
+        return self._cells[key]
+
+    def _count_in_cell(
+        self, fair: str, period: str, kind: str, category: str, group: str
+    ) -> Iterator[tuple[int, int]]:
+        for cap in self.rules.fair_caps:
+            name = cap.key_of(fair, period, category, group)
+            if name is not None:
+                yield self.row(Row.CAP, name, cap.max_stalls), 1
+        for quota in self.rules.quotas:
+            name = quota.key_of(fair, period, kind, category)
+            sites = (site for site in self.runs.sites_at(fair, period) if not site.closed)
+            size = sum(quota.category is None or not s.categories or quota.category in s.categories for s in sites)
+            if name is not None and quota.target(size):
+                yield self._target_row(quota.id, name, quota.target(size)), -1
+        for minimum in self.rules.minimums:
+            name = minimum.key_of(fair, period, category, group)
+            if name is not None:
+                yield self._target_row(minimum.id, name, minimum.min_stalls), -1
+
+    def _target_row(self, rule: str, name: str, upper: int) -> int:
+        known = len(self.bounds)
+        row = self.row(Row.TARGET, name, 0)
+        if row == known:
+            self._add(Target(rule, upper), [(row, 1)])
+        return row
+
+    def _pot(self, pot: Pot) -> int | None:
+        """The number of a pot, made with its gives where it is new; None where no run suits."""
+        if pot not in self._pot_ids:
+            runs = self.runs.of(pot)
+            self._pot_ids[pot] = len(self.pots) if runs else None
+            if runs:
+                self.pots.append(pot)
+                self.pot_row.append(self.row(Row.BALANCE, pot, 0))
+                for run in runs:
+                    self._add_give(len(self.pots) - 1, run)
+        return self._pot_ids[pot]
+
+    def _add_give(self, pot: int, run: Run) -> None:
+        entries = [(self.pot_row[pot], -1), *((self.row(Row.SITE, site, 1), 1) for site in run)]
+        for key in self.runs.stretches(self.rules.spacing, self.pots[pot], run):
+            known = len(self.bounds)
+            row = self.row(Row.STRETCH, key, 1)
+            entries.append((row, 1))
+            if row == known and self.rules.spacing is not None and self.rules.spacing.strength == "soft":
+                self._add(Excess(key), [(row, -1)])
+        self._add(Give(pot, run), entries)

@@ -1,0 +1,217 @@
+"""From a request to placements and proofs: each part on its own, each step in turn, then held."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+
+from fairalloc.allocation import (
+    AllocationRequest,
+    AllocationResult,
+    Candidate,
+    CutProof,
+    GoalProof,
+    PartProof,
+    Placement,
+)
+from fairalloc.ledger import ApplicationNo, SiteNo
+from fairalloc.model import Choice, Site
+from fairalloc.rules import Goal, Rules
+from solver.problem import IntArray
+from solver.program.model import Ask, Give, Program, Row
+from solver.program.prices import Prices
+from solver.program.runs import Run, Runs
+from solver.program.search import Search, Solved
+
+SMALL = 300
+"""Below this many candidates a part is solved faster than a process for it starts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Periods that no other part shares a site or a cap with, and what is asked and offered there."""
+
+    rules: Rules
+    periods: tuple[str, ...]
+    candidates: tuple[Candidate, ...]
+    sites: Mapping[SiteNo, Site]
+    returning: Mapping[ApplicationNo, tuple[SiteNo, ...]]
+    queue_length: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartResult:
+    """What a part came to: placements, and for each step its value, its proven bound and the prices that prove it."""
+
+    placements: tuple[Placement, ...]
+    unplaceable: frozenset[ApplicationNo]
+    proofs: tuple[tuple[int, int, PartProof], ...]
+
+
+def solve_program(request: AllocationRequest) -> AllocationResult:
+    """Allocate with several adjacent stalls, caps, quotas and minimums: every step to its optimum, with its bound.
+
+    Raises:
+        FairallocError: when the engine does not finish; nothing half solved is ever returned.
+    """
+    started = time.perf_counter()
+    parts = _parts(request)
+    if len(parts) > 1 and len(request.candidates) > SMALL:
+        # The largest part first, so that no core waits long for the last one.
+        order = sorted(range(len(parts)), key=lambda place: -len(parts[place].candidates))
+        with ProcessPoolExecutor(min(len(parts), os.cpu_count() or 1), get_context("spawn")) as pool:
+            solved = dict(zip(order, pool.map(solve_part, [parts[place] for place in order]), strict=True))
+        results = [solved[place] for place in range(len(parts))]
+    else:
+        results = [solve_part(part) for part in parts]
+    proofs = tuple(
+        GoalProof(
+            goal=step.label,
+            value=sum(result.proofs[place][0] for result in results),
+            bound=sum(result.proofs[place][1] for result in results),
+            parts=tuple(result.proofs[place][2] for result in results),
+        )
+        for place, step in enumerate(request.rules.steps)
+    )
+    placements = sorted((p for result in results for p in result.placements), key=lambda p: p.application_no)
+    unplaceable = frozenset(number for result in results for number in result.unplaceable)
+    return AllocationResult(tuple(placements), proofs, unplaceable, {"parts": time.perf_counter() - started})
+
+
+def _parts(request: AllocationRequest) -> list[Part]:
+    """One part for each period, or one for all where something counts over the season."""
+    names_of_all = tuple(period.id for period in request.rules.periods)
+    joined = Goal.DISTINCT in request.rules.mechanism.goals
+    joined = joined or any(cap.per == "season" for cap in request.rules.forbidding_caps)
+    periods = [names_of_all] if joined else [(name,) for name in names_of_all]
+    held: dict[ApplicationNo, list[SiteNo]] = defaultdict(list)
+    if request.rules.numbering.returning != "ignore":
+        for application_no, site_no in sorted(request.returning):
+            held[application_no].append(site_no)
+    return [
+        Part(
+            request.rules,
+            names,
+            candidates := tuple(sorted((c for c in request.candidates if c.period in names), key=lambda c: c.position)),
+            {number: site for number, site in request.sites.items() if site.period in names},
+            {c.application_no: tuple(held[c.application_no]) for c in candidates if c.application_no in held},
+            len(request.candidates),
+        )
+        for names in periods
+    ]
+
+
+def solve_part(part: Part) -> PartResult:
+    """Solve one part. A plain function of its argument, so that it can run in a process of its own."""
+    program = Program(part.rules, Runs(part.sites), part.candidates, part.queue_length, part.returning)
+    search = Search(program)
+    solved = [search.solve(step) for step in part.rules.steps]
+    placements = tuple(_placements(part, program, solved[-1].x))
+    numbers = [candidate.application_no for candidate in part.candidates]
+    reached = program.reached
+    return PartResult(
+        placements=placements,
+        unplaceable=frozenset(number for index, number in enumerate(numbers) if index not in reached),
+        proofs=tuple((one.value, one.prices.bound, _proof(part, program, place, one)) for place, one in enumerate(solved)),
+    )
+
+
+def _proof(part: Part, program: Program, place: int, solved: Solved) -> PartProof:
+    prices = solved.prices
+    of: dict[Row, dict[object, int]] = defaultdict(dict)
+    for row, price in prices.rows.items():
+        of[program.row_kind[row]][program.row_name[row]] = price
+    labels = [step.label for step in part.rules.steps[:place]]
+    return PartProof(
+        periods=part.periods,
+        multipliers=dict(zip(labels, prices.multipliers, strict=True)),
+        prices={SiteNo(int(str(site))): price for site, price in of[Row.SITE].items()},
+        cap_prices={str(name): price for name, price in of[Row.CAP].items()},
+        stretch_prices={str(name): price for name, price in of[Row.STRETCH].items()},
+        target_prices={str(name): price for name, price in of[Row.TARGET].items()},
+        cuts=_cuts(part, program, prices),
+        scale=prices.scale,
+    )
+
+
+def _cuts(part: Part, program: Program, prices: Prices) -> tuple[CutProof, ...]:
+    """The cuts with a price, and those they are made of, in an order in which each can be added up."""
+    wanted: set[int] = set()
+    waiting = [row for row in prices.rows if row in program.cuts]
+    while waiting:
+        row = waiting.pop()
+        if row not in wanted:
+            wanted.add(row)
+            waiting += [of for of in program.cuts[row].multipliers if of in program.cuts]
+    order = {row: number for number, row in enumerate(sorted(wanted))}
+    told = []
+    for row in order:
+        of: dict[Row, dict[object, int]] = defaultdict(dict)
+        for other, multiplier in program.cuts[row].multipliers.items():
+            of[program.row_kind[other]][order.get(other, program.row_name[other])] = multiplier
+        told.append(
+            CutProof(
+                divisor=program.cuts[row].divisor,
+                price=prices.rows.get(row, 0),
+                applications={
+                    part.candidates[int(str(index))].application_no: n for index, n in of[Row.APPLICATION].items()
+                },
+                sites={SiteNo(int(str(site))): n for site, n in of[Row.SITE].items()},
+                caps={str(name): n for name, n in of[Row.CAP].items()},
+                stretches={str(name): n for name, n in of[Row.STRETCH].items()},
+                cuts={int(str(number)): n for number, n in of[Row.CUT].items()},
+            )
+        )
+    return tuple(told)
+
+
+def _placements(part: Part, program: Program, solution: IntArray) -> Iterator[Placement]:
+    """Hand the runs given to each pot to its requests."""
+    free: dict[int, list[Run]] = defaultdict(list)
+    requests: dict[int, list[int]] = defaultdict(list)
+    for column in solution.nonzero()[0].tolist():
+        match program.columns[column]:
+            case Ask(index, _, pot, _):
+                requests[pot].append(index)
+            case Give(pot, run):
+                free[pot].append(run)
+    keep = part.rules.numbering.returning != "ignore"
+    for pot, indices in requests.items():
+        yield from _hand_out(part, sorted(indices), sorted(free[pot]), part.returning if keep else {})
+
+
+def _hand_out(
+    part: Part, indices: list[int], runs: list[Run], held: Mapping[ApplicationNo, Sequence[SiteNo]]
+) -> Iterator[Placement]:
+    """Who returns keeps a stall where a run of the pot holds it; the others take what is left, in queue order."""
+    waiting = []
+    for index in indices:
+        own = set(held.get(part.candidates[index].application_no, ()))
+        kept = next((run for run in runs if own & set(run)), None)
+        if kept is None:
+            waiting.append(index)
+        else:
+            runs.remove(kept)
+            yield _placement(part, index, kept)
+    for index, run in zip(waiting, runs, strict=False):
+        yield _placement(part, index, run)
+
+
+def _placement(part: Part, index: int, run: Run) -> Placement:
+    candidate = part.candidates[index]
+    rank = _choice_rank(candidate.choices, part.sites[run[0]].fair_id, [part.sites[number].number for number in run])
+    return Placement(candidate.application_no, run[0], rank, len(run))
+
+
+def _choice_rank(choices: Sequence[Choice], fair: str, numbers: Sequence[str]) -> int:
+    """The first choice that a run meets: its fair, one of its stalls, or any."""
+    return next(
+        rank
+        for rank, choice in enumerate(choices, start=1)
+        if choice.fair_id in {None, fair} and (choice.number is None or choice.number in numbers)
+    )

@@ -1,0 +1,61 @@
+"""Requests for any fair: which of their many asks are worth a column at given prices."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+
+from fairalloc.rules import Step
+from solver.problem import IntArray
+from solver.program.model import Ask, FloatArray, Program, Wish
+
+AT_ONCE = 10
+"""Columns made of one request in one round."""
+
+
+def surpluses(
+    program: Program,
+    weights: Mapping[Step, int] | Mapping[Step, float],
+    rows: FloatArray | IntArray,
+    pots: FloatArray | IntArray,
+) -> Iterator[tuple[Wish, int, int, FloatArray | IntArray]]:
+    """For each ask for any fair, (candidate, rank), what it is worth beyond prices at each fair of its wish.
+
+    Cuts are left out: their prices could only make it less.
+    """
+    for wish in program.wishes.values():
+        if not wish.pots:
+            continue
+        price = pots[wish.pots].copy()
+        for place, counts in enumerate(wish.counts):
+            for row, coefficient in counts:
+                price[place] += coefficient * rows[row]
+        width = program.pots[wish.pots[0]].width
+        for index, rank in wish.asks:
+            own = sum(coefficient * rows[row] for row, coefficient in program.held_by(index, width))
+            yield wish, index, rank, program.worth(weights, Ask(index, rank, wish.pots[0])) - own - price
+
+
+def add_columns(
+    program: Program,
+    weights: Mapping[Step, float],
+    rows: FloatArray,
+    pots: FloatArray,
+    applications: Mapping[int, float],
+    least: float,
+    *,
+    at_once: int = AT_ONCE,
+) -> int:
+    """Make columns of asks whose surplus over all prices, their application's included, is at least so much."""
+    chosen: list[tuple[Wish, int, int, int]] = []
+    for wish, index, rank, surplus in surpluses(program, weights, rows, pots):
+        left = surplus - applications.get(index, 0.0)
+        best = np.argsort(-left, kind="stable")[:at_once]
+        chosen += [(wish, int(place), index, rank) for place in best.tolist() if left[place] >= least]
+    added = 0
+    for wish, place, index, rank in chosen:
+        if (index, rank, wish.pots[place]) not in program.fulfilled:
+            program.fulfil(wish, place, index, rank)
+            added += 1
+    return added
