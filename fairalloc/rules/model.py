@@ -265,7 +265,9 @@ class Rules(Strict):
         for goal, name, present in needed:
             if present != (goal in self.mechanism.goals):
                 told = f"the rules have {name}" if present else f"there are no {name} in the rules"
-                raise ValueError(f'the goal "{goal}" and {name} go together: {told}, so {"add" if present else "drop"} it')
+                raise ValueError(
+                    f'the goal "{goal}" and {name} go together: {told}, so {"add" if present else "drop"} it'
+                )
         if self.spacing is not None and self.spacing.strength == "soft" and Goal.COMFORT not in self.mechanism.goals:
             raise ValueError('soft spacing is part of the goal "comfort": add it to the goals')
         return self

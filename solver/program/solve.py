@@ -117,7 +117,9 @@ def solve_part(part: Part) -> PartResult:
     return PartResult(
         placements=placements,
         unplaceable=frozenset(number for index, number in enumerate(numbers) if index not in reached),
-        proofs=tuple((one.value, one.prices.bound, _proof(part, program, place, one)) for place, one in enumerate(solved)),
+        proofs=tuple(
+            (one.value, one.prices.bound, _proof(part, program, place, one)) for place, one in enumerate(solved)
+        ),
     )
 
 
