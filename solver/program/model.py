@@ -21,8 +21,9 @@ import numpy as np
 import numpy.typing as npt
 
 from fairalloc.allocation import Candidate
-from fairalloc.caps import cap_key
+from fairalloc.caps import NOTHING, cap_key, room
 from fairalloc.ledger import ApplicationNo, SiteNo
+from fairalloc.model import Site
 from fairalloc.rules import Goal, Rules, Step
 from solver.problem import IntArray, Signature, Signatures
 from solver.program.runs import Pot, Run, Runs
@@ -104,6 +105,7 @@ class Program:
         candidates: of the part, in queue order.
         total: length of the whole queue.
         returning: sites that applications' applicants held before.
+        earlier: stalls that earlier campaigns gave, by the names of the caps that count them.
     """
 
     def __init__(
@@ -113,7 +115,9 @@ class Program:
         candidates: Sequence[Candidate],
         total: int,
         returning: Mapping[ApplicationNo, Sequence[SiteNo]],
+        earlier: Mapping[str, int] = NOTHING,
     ) -> None:
+        self._earlier = earlier
         self.rules, self.runs, self.candidates, self.total = rules, runs, candidates, total
         self.bounds: list[int] = []
         self.row_kind: list[Row] = []
@@ -243,7 +247,7 @@ class Program:
             for width in range(candidate.stalls_min, candidate.stalls_max + 1):
                 named = choice.fair_id
                 if named is None and candidate.keeps:
-                    named = self.runs.site(candidate.keeps).fair_id
+                    named = self.runs.site(candidate.keeps[0]).fair_id
                 if named is None:
                     self._wish(index, rank, signature, width, fairs)
                 else:
@@ -281,8 +285,8 @@ class Program:
     def _ask_own(self, index: int, rank: int, pot: Pot) -> None:
         """Asks for stalls held before, where that counts."""
         for site in self._returning.get(self.candidates[index].application_no, ()):
-            if self.runs.site(site).fair_id == pot.fair and pot.own in {0, site}:
-                own = Pot(pot.fair, pot.signature, pot.width, pot.number, site, pot.group)
+            if self.runs.site(site).fair_id == pot.fair and (not pot.own or site in pot.own):
+                own = Pot(pot.fair, pot.signature, pot.width, pot.number, pot.own or (site,), pot.group)
                 self._add_ask(index, rank, self._pot(own), own=True)
 
     def _add_ask(self, index: int, rank: int, pot: int | None, *, own: bool = False) -> None:
@@ -309,8 +313,11 @@ class Program:
             if cap.per == "fair" and fair is None:
                 continue
             key = cap_key(cap, candidate, fair or "")
-            if key is not None and (cap.per == "fair" or self._asked[key] > cap.max_stalls):
-                yield self.row(Row.CAP, key, cap.max_stalls), width
+            if key is None:
+                continue
+            left = room(cap, key, self._earlier)
+            if cap.per == "fair" or self._asked[key] > left:
+                yield self.row(Row.CAP, key, left), width
         if Goal.DISTINCT in self.rules.mechanism.goals:
             yield self._target_row(DISTINCT, candidate.applicant, 1), -1
 
@@ -321,9 +328,7 @@ class Program:
             self._cells[key] = list(self._count_in_cell(*key))
         return self._cells[key]
 
-    def _count_in_cell(
-        self, fair: str, period: str, kind: str, category: str, group: str
-    ) -> Iterator[tuple[int, int]]:
+    def _count_in_cell(self, fair: str, period: str, kind: str, category: str, group: str) -> Iterator[tuple[int, int]]:
         for cap in self.rules.fair_caps:
             name = cap.key_of(fair, period, category, group)
             if name is not None:
@@ -331,13 +336,16 @@ class Program:
         for quota in self.rules.quotas:
             name = quota.key_of(fair, period, kind, category)
             sites = (site for site in self.runs.sites_at(fair, period) if not site.closed)
-            size = sum(quota.category is None or not s.categories or quota.category in s.categories for s in sites)
+            size = sum(quota.category is None or self._takes(s, quota.category) for s in sites)
             if name is not None and quota.target(size):
                 yield self._target_row(quota.id, name, quota.target(size)), -1
         for minimum in self.rules.minimums:
             name = minimum.key_of(fair, period, category, group)
             if name is not None:
                 yield self._target_row(minimum.id, name, minimum.min_stalls), -1
+
+    def _takes(self, site: Site, category: str) -> bool:
+        return category in site.categories or not (site.categories or category in self.rules.own_sites)
 
     def _target_row(self, rule: str, name: str, upper: int) -> int:
         known = len(self.bounds)

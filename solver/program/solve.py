@@ -42,6 +42,7 @@ class Part:
     sites: Mapping[SiteNo, Site]
     returning: Mapping[ApplicationNo, tuple[SiteNo, ...]]
     queue_length: int
+    earlier: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +102,7 @@ def _parts(request: AllocationRequest) -> list[Part]:
             {number: site for number, site in request.sites.items() if site.period in names},
             {c.application_no: tuple(held[c.application_no]) for c in candidates if c.application_no in held},
             len(request.candidates),
+            dict(request.earlier),
         )
         for names in periods
     ]
@@ -108,7 +110,7 @@ def _parts(request: AllocationRequest) -> list[Part]:
 
 def solve_part(part: Part) -> PartResult:
     """Solve one part. A plain function of its argument, so that it can run in a process of its own."""
-    program = Program(part.rules, Runs(part.sites), part.candidates, part.queue_length, part.returning)
+    program = Program(part.rules, Runs(part.sites), part.candidates, part.queue_length, part.returning, part.earlier)
     search = Search(program)
     solved = [search.solve(step) for step in part.rules.steps]
     placements = tuple(_placements(part, program, solved[-1].x))
@@ -117,7 +119,9 @@ def solve_part(part: Part) -> PartResult:
     return PartResult(
         placements=placements,
         unplaceable=frozenset(number for index, number in enumerate(numbers) if index not in reached),
-        proofs=tuple((one.value, one.prices.bound, _proof(part, program, place, one)) for place, one in enumerate(solved)),
+        proofs=tuple(
+            (one.value, one.prices.bound, _proof(part, program, place, one)) for place, one in enumerate(solved)
+        ),
     )
 
 
