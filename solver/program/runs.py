@@ -72,17 +72,17 @@ class Runs:
             found = [run for run in found if set(pot.own) <= set(run)]
         return found
 
-    def stretches(self, spacing: Spacing | None, pot: Pot, run: Run) -> list[str]:
-        """The stretches of its row that a run touches, in each of which one application of its group may stand.
+    def stretches(self, spacing: Spacing | None, group: str, run: Run) -> list[str]:
+        """The stretches of its row that a run touches, in each of which one application of a group may stand.
 
         A stretch begins at each position and is as long as the spacing reaches: two runs come too close exactly where
         some stretch touches both.
         """
-        if spacing is None or not pot.group:
+        if spacing is None or not group:
             return []
         first, last = self._sites[run[0]], self._sites[run[-1]]
         return [
-            spacing.key_of(first.fair_id, first.period, first.row, position, pot.group)
+            spacing.key_of(first.fair_id, first.period, first.row, position, group)
             for position in range(first.position - spacing.distance, last.position + 1)
         ]
 
