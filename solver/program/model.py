@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fairalloc.allocation import Candidate
-from fairalloc.caps import cap_key
+from fairalloc.caps import NOTHING, cap_key, room
 from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.rules import Goal, Rules, Step
 from solver.problem import IntArray, Signature, Signatures
@@ -102,6 +102,7 @@ class Program:
         candidates: of the part, in queue order.
         total: length of the whole queue.
         returning: sites that applications' applicants held before.
+        earlier: stalls that earlier campaigns gave, by the names of the caps that count them.
     """
 
     def __init__(
@@ -111,7 +112,9 @@ class Program:
         candidates: Sequence[Candidate],
         total: int,
         returning: Mapping[ApplicationNo, Sequence[SiteNo]],
+        earlier: Mapping[str, int] = NOTHING,
     ) -> None:
+        self._earlier = earlier
         self.rules, self.runs, self.candidates, self.total = rules, runs, candidates, total
         self.bounds: list[int] = []
         self.row_kind: list[Row] = []
@@ -242,7 +245,7 @@ class Program:
             for width in range(candidate.stalls_min, candidate.stalls_max + 1):
                 named = choice.fair_id
                 if named is None and candidate.keeps:
-                    named = self.runs.site(candidate.keeps).fair_id
+                    named = self.runs.site(candidate.keeps[0]).fair_id
                 if named is None:
                     self._wish(index, rank, signature, width, fairs)
                 else:
@@ -280,8 +283,9 @@ class Program:
     def _ask_own(self, index: int, rank: int, pot: Pot) -> None:
         """Asks for stalls held before, where that counts."""
         for site in self._returning.get(self.candidates[index].application_no, ()):
-            if self.runs.site(site).fair_id == pot.fair and pot.own in {0, site}:
-                own = Pot(pot.fair, pot.signature, pot.width, pot.number, site, pot.group)
+            if self.runs.site(site).fair_id == pot.fair:
+                held = pot.own if site in pot.own else (*pot.own, site)
+                own = Pot(pot.fair, pot.signature, pot.width, pot.number, held, pot.group)
                 self._add_ask(index, rank, self._pot(own), own=True)
 
     def _add_ask(self, index: int, rank: int, pot: int | None, *, own: bool = False) -> None:
@@ -324,8 +328,11 @@ class Program:
             if cap.per == "fair" and fair is None:
                 continue
             key = cap_key(cap, candidate, fair or "")
-            if key is not None and (cap.per == "fair" or self._asked[key] > cap.max_stalls):
-                yield Row.CAP, key, cap.max_stalls, width
+            if key is None:
+                continue
+            left = room(cap, key, self._earlier)
+            if cap.per == "fair" or self._asked[key] > left:
+                yield Row.CAP, key, left, width
         if Goal.DISTINCT in self.rules.mechanism.goals:
             yield Row.TARGET, candidate.applicant, 0, -1
 

@@ -23,7 +23,7 @@ class Pot:
         signature: what decides which of its stalls suit.
         width: how many stalls a run has.
         number: a stall that a run must hold by the choice made; None for any.
-        own: a site that a run must hold because the applicant held it before; 0 for any.
+        own: sites that a run must hold, because the applicant held them before or is sure of them; none for any.
         group: the product group, where spacing looks at it; else "".
     """
 
@@ -31,7 +31,7 @@ class Pot:
     signature: Signature
     width: int
     number: str | None = None
-    own: SiteNo = SiteNo(0)
+    own: tuple[SiteNo, ...] = ()
     group: str = ""
 
 
@@ -69,7 +69,7 @@ class Runs:
         if pot.number is not None:
             found = [run for run in found if any(self._sites[n].number == pot.number for n in run)]
         if pot.own:
-            found = [run for run in found if pot.own in run]
+            found = [run for run in found if set(pot.own) <= set(run)]
         return found
 
     def stretches(self, spacing: Spacing | None, group: str, run: Run) -> list[str]:

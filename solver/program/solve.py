@@ -44,6 +44,7 @@ class Part:
     sites: Mapping[SiteNo, Site]
     returning: Mapping[ApplicationNo, tuple[SiteNo, ...]]
     queue_length: int
+    earlier: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +104,7 @@ def _parts(request: AllocationRequest) -> list[Part]:
             {number: site for number, site in request.sites.items() if site.period in names},
             {c.application_no: tuple(held[c.application_no]) for c in candidates if c.application_no in held},
             len(request.candidates),
+            dict(request.earlier),
         )
         for names in periods
     ]
@@ -110,7 +112,7 @@ def _parts(request: AllocationRequest) -> list[Part]:
 
 def solve_part(part: Part) -> PartResult:
     """Solve one part. A plain function of its argument, so that it can run in a process of its own."""
-    program = Program(part.rules, Runs(part.sites), part.candidates, part.queue_length, part.returning)
+    program = Program(part.rules, Runs(part.sites), part.candidates, part.queue_length, part.returning, part.earlier)
     numbers = [candidate.application_no for candidate in part.candidates]
     reached = program.reached
     if not reached:
