@@ -11,7 +11,7 @@ import numpy as np
 from fairalloc.errors import FairallocError
 from fairalloc.rules import Step
 from solver.problem import IntArray
-from solver.program.model import Entries, FloatArray, Program, Target
+from solver.program.model import Ask, Entries, FloatArray, Give, Program, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +198,10 @@ def coefficients(entries: Sequence[Entries]) -> tuple[IntArray, IntArray, IntArr
 def _upper(program: Program, columns: Sequence[int], *, whole: bool = False) -> FloatArray:
     """The largest value of each column; rows bound the others, whose own bounds would take duals from the rows."""
     kept = (program.columns[column] for column in columns)
-    return np.array([float(c.upper) if isinstance(c, Target) else 1.0 if whole else np.inf for c in kept])
+    single = (Ask, Give) if whole else ()
+    return np.array(
+        [float(c.upper) if isinstance(c, Target) else 1.0 if isinstance(c, single) else np.inf for c in kept]
+    )
 
 
 def _engine() -> highspy.Highs:

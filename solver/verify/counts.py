@@ -26,6 +26,8 @@ class Counts:
         self._spacing: Rule | None = rules.get("spacing")
         self.soft = self._spacing is not None and self._spacing.get("strength", "hard") == "soft"
         self.anything = bool(self._limits or self._targets or self._spacing)
+        self._at_fairs: dict[tuple[str, str, str], tuple[str, ...]] = {}
+        self._shares: dict[tuple[str, str, str], int] = {}
         self.by_fair = any(cap["per"] == "fair" for cap in self._caps)
 
     def has_limit(self, name: str) -> bool:
@@ -62,14 +64,21 @@ class Counts:
         """The quotas and minimums that an application's stalls at a fair count towards: step, name, size."""
         period = application["period"]
         for goal, rule in self._targets:
-            if goal == "minimums":
-                counts, size = _sells(rule, application), int(rule["min_stalls"])
-            else:
-                category = rule.get("category")
-                counts = application["kind"] in rule["kinds"] and category in {None, application["category"]}
-                size = self._share(rule, fair, period) if counts else 0
-            if counts and size:
-                yield f"{goal}/{rule['id']}", f"{rule['id']}|{fair}|{period}", size
+            if _aims(goal, rule, application):
+                size = int(rule["min_stalls"]) if goal == "minimums" else self._share(rule, fair, period)
+                if size:
+                    yield f"{goal}/{rule['id']}", f"{rule['id']}|{fair}|{period}", size
+
+    def rules_at_fairs(self, application: Row) -> tuple[str, ...]:
+        """The rules that count an application's goods at whatever fair."""
+        key = (application["kind"], application["category"], application["group"])
+        if key not in self._at_fairs:
+            caps = [cap["id"] for cap in self._fair_caps if _sells(cap, application)]
+            self._at_fairs[key] = (
+                *caps,
+                *(rule["id"] for goal, rule in self._targets if _aims(goal, rule, application)),
+            )
+        return self._at_fairs[key]
 
     def person(self, application: Row) -> Iterator[tuple[str, str, int]]:
         """Where applicants with a place are counted: the step, the applicant, 1."""
@@ -95,10 +104,13 @@ class Counts:
         """The stalls that a quota keeps at a fair."""
         if "stalls" in quota:
             return int(quota["stalls"])
-        category = quota.get("category")
-        open_sites = (site for site in self._season.by_fair.get((fair, period), []) if site["closed"] == "")
-        takes = sum(category is None or self._season.takes(site, category) for site in open_sites)
-        return takes * int(quota["percent"]) // 100
+        key = (quota["id"], fair, period)
+        if key not in self._shares:
+            category = quota.get("category")
+            open_sites = (site for site in self._season.by_fair.get((fair, period), []) if site["closed"] == "")
+            takes = sum(category is None or self._season.takes(site, category) for site in open_sites)
+            self._shares[key] = takes * int(quota["percent"]) // 100
+        return self._shares[key]
 
 
 def _among(rule: Rule, column: str, value: str) -> bool:
@@ -111,3 +123,10 @@ def _sells(rule: Rule, application: Row) -> bool:
     if "group" in rule:
         return bool(application["group"] == rule["group"])
     return bool(application["category"] == rule.get("category"))
+
+
+def _aims(goal: str, rule: Rule, application: Row) -> bool:
+    """Whether an application's stalls count towards a quota or a minimum."""
+    if goal == "minimums":
+        return _sells(rule, application)
+    return application["kind"] in rule["kinds"] and rule.get("category") in {None, application["category"]}

@@ -71,7 +71,7 @@ class Season:
     by_fair: dict[tuple[str, str], list[Row]]
     fairs_in: dict[str, list[str]]
     held: dict[str, list[str]]
-    keeps: dict[str, str] = field(default_factory=dict)
+    keeps: dict[str, tuple[str, ...]] = field(default_factory=dict)
     known_runs: dict[tuple[str, Signature, int], list[Run]] = field(default_factory=dict)
 
     @classmethod
@@ -123,7 +123,9 @@ class Season:
 
     def held_by(self, application: Row) -> list[str]:
         """The sites of its period that an application's applicant held before."""
-        held = self.held.get(application["applicant_id"], ())
+        held = self.held.get(application["applicant_id"])
+        if not held:
+            return []
         return [site_id for site_id in held if self.sites[site_id]["period"] == application["period"]]
 
     def runs(self, choice: str, signature: Signature, width: int) -> dict[str, list[Run]]:
