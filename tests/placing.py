@@ -45,10 +45,16 @@ class Placing:
             for width in range(candidate.stalls_min, candidate.stalls_max + 1):
                 for run in itertools.permutations(self.season.sites, width):
                     rank = self.rank(candidate, run)
-                    if rank:
+                    if rank and self.leaves_to_others(candidate, run):
                         found.append((run, rank))
             self._runs[candidate.application_no] = found
         return self._runs[candidate.application_no]
+
+    def leaves_to_others(self, candidate: Candidate, run: Run) -> bool:
+        """Whether a run holds the sites that the application is sure of, and none that another is sure of."""
+        sure = {number: c for c in self.request.candidates for number in c.keeps}
+        held = {self.numbers.sites[site.site_id] for site in run}
+        return set(candidate.keeps) <= held and all(sure[number] is candidate for number in held & set(sure))
 
     def rank(self, candidate: Candidate, run: Run) -> int:
         """The rank at which an application may hold these sites together; 0 where it may not."""
@@ -165,7 +171,8 @@ class Placing:
 
     def reason(self, candidate: Candidate, given: Given) -> str:
         """Why an application waits: nothing suits it, caps leave no room wherever something does, or others came first."""
-        runs = [run for run, _ in self.placements(candidate) if len(run) == candidate.stalls_min]
+        every = itertools.permutations(self.season.sites, candidate.stalls_min)
+        runs = [run for run in every if self.rank(candidate, run)]
         if not runs:
             return "61"
         held: Counter[tuple[object, ...]] = Counter()
@@ -189,7 +196,8 @@ class Placing:
             if place == len(candidates):
                 yield given
                 return
-            yield from descend(place + 1, given)
+            if not candidates[place].keeps:
+                yield from descend(place + 1, given)
             for run, _ in self.placements(candidates[place]):
                 more = [*given, (candidates[place], run)]
                 if self.is_allowed(more):

@@ -5,25 +5,20 @@ from __future__ import annotations
 import random
 from collections.abc import Iterator
 
-from fairalloc.allocation import AllocationRequest, AllocationResult, Candidate
-from fairalloc.bundle.files import certificate_file, input_files, outcome_file, screening_file
 from fairalloc.errors import InvalidDataError
 from fairalloc.model import Applicant, Application, Choice, Fair, Incumbent, SeasonInput, Site
-from fairalloc.outcome import outcomes
-from fairalloc.reasons import Reason
-from fairalloc.rules import Rules, parse_rules
-from fairalloc.screening import Screening
-from tests.placing import Placing
+from fairalloc.rules import parse_rules
+from tests.made_season import MadeSeason
 from tests.small_seasons import RULES
 
 ALWAYS = ("placed", "priority", "choices", "extra_stalls", "comfort", "distinct")
 
 
-class SeveralStalls(Placing):
+class SeveralStalls(MadeSeason):
     """One random season: at most five applications for one to three stalls each, in rows with gaps."""
 
     def __init__(self, rng: random.Random) -> None:
-        self.text, rules = _rules(rng)
+        text = _rules(rng)
         periods = ["may", "june"] if rng.random() < 0.3 else ["may"]
         sites = list(_sites(rng, periods))
         people = list(_people(rng))
@@ -31,52 +26,10 @@ class SeveralStalls(Placing):
         held = [Incumbent(s.site_id, rng.choice(people).applicant_id) for s in sites if rng.random() < 0.25]
         fairs = tuple(Fair(name, name, "D") for name in ("F0", "F1"))
         season = SeasonInput(fairs, tuple(sites), tuple(people), tuple(asked), tuple(held))
-        super().__init__(rules, season)
-        self.request = self._request()
-
-    def files(self, result: AllocationResult) -> dict[str, bytes]:
-        """The bundle files that the checker reads."""
-        screening = [Screening(a.application_id, Reason.MEETS_RULES) for a in self.season.applications]
-        told = outcomes(self.rules, self.season.fairs, self.request.sites, self.request.candidates, result)
-        return {
-            **input_files(self.text, self.season, self.numbers),
-            "screening.csv": screening_file(screening, self.numbers),
-            "outcome.csv": outcome_file(told),
-            "certificate.json": certificate_file(self.rules, result, self.request.sites),
-        }
-
-    def _request(self) -> AllocationRequest:
-        several = self.rules.stalls.multiple == "adjacent"
-        people = {person.applicant_id: person for person in self.season.applicants}
-        labels, owners = self.numbers.applicants, self.numbers.owners
-        candidates = tuple(
-            Candidate(
-                application_no=self.numbers.applications[a.application_id],
-                position=position,
-                kind=people[a.applicant_id].kind,
-                period=a.period,
-                category=a.category,
-                needs=a.needs,
-                choices=a.choices,
-                group=a.group,
-                stalls_min=a.stalls_min if several else 1,
-                stalls_max=a.stalls_max if several else 1,
-                applicant=labels[a.applicant_id],
-                owner=owners.get(a.applicant_id, labels[a.applicant_id]),
-            )
-            for position, a in enumerate(sorted(self.season.applications, key=lambda a: a.registration_no), start=1)
-        )
-        returning = frozenset(
-            (c.application_no, self.numbers.sites[i.site_id])
-            for c in candidates
-            for i in self.season.incumbents
-            if labels[i.applicant_id] == c.applicant and self.sites[i.site_id].period == c.period
-        )
-        by_number = {self.numbers.sites[site.site_id]: site for site in self.season.sites}
-        return AllocationRequest(self.rules, by_number, candidates, returning)
+        super().__init__(text, season)
 
 
-def _rules(rng: random.Random) -> tuple[str, Rules]:
+def _rules(rng: random.Random) -> str:
     """Rules drawn at random, with goals drawn until they are legal together."""
     text = RULES
     needed: set[str] = set()
@@ -107,9 +60,11 @@ def _rules(rng: random.Random) -> tuple[str, Rules]:
         rng.shuffle(goals)
         told = text.replace("{goals}", str(goals).replace("'", '"'))
         try:
-            return told, parse_rules(told)
+            parse_rules(told)
         except InvalidDataError:
             needed |= {rng.choice(["placed", "priority"])}
+        else:
+            return told
 
 
 def _cap(rng: random.Random, name: str) -> str:

@@ -116,10 +116,9 @@ class Bound:
         self._stretches, self._targets = part["stretch_prices"], part["target_prices"]
         self._cuts = Cuts(part["cuts"], counts)
         self._reached: dict[str, tuple[str, int]] = {}
-        self._spaced: dict[tuple[str, str], list[str]] = defaultdict(list)
+        self._spaced: dict[tuple[str, ...], list[str]] = defaultdict(list)
         for name in {*self._stretches, *(name for cut in part["cuts"] for name in cut["stretches"])}:
-            _, fair, period, _ = name.split("|", maxsplit=3)
-            self._spaced[fair, period].append(name)
+            self._spaced[tuple(name.split("|", maxsplit=3)[1:3])].append(name)
         self._at_fair: dict[tuple[object, ...], tuple[int, Take]] = {}
         self._offers: dict[tuple[object, ...], list[Offer]] = {}
         self._cheapest: dict[tuple[object, Take], int] = {}
