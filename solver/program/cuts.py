@@ -20,9 +20,6 @@ LEAST_VIOLATION = 0.02
 LONGEST = 400
 """Rows that one cut adds up at most."""
 
-_LEFT_OUT = frozenset({Row.TARGET})
-"""Rows with columns of their own that are not whole numbers of stalls."""
-
 Columns = dict[int, int]
 Found = tuple[Cut, Columns, int]
 """A cut, its coefficients by column, and its bound."""
@@ -91,14 +88,19 @@ def spread_out(
     return kept
 
 
+def left_out(program: Program, kind: Row) -> bool:
+    """Whether rows of a kind make no cuts: they have columns that no placement has."""
+    soft = program.rules.spacing is not None and program.rules.spacing.strength == "soft"
+    return kind is Row.TARGET or (soft and kind is Row.STRETCH)
+
+
 def _rows_in_reach(program: Program, x: FloatArray, slack: FloatArray, prices: FloatArray) -> dict[int, Columns]:
     """Nearly tight rows, cuts only where they bind, with their coefficients in the columns that are used."""
-    soft = program.rules.spacing is not None and program.rules.spacing.strength == "soft"
     rows: dict[int, Columns] = {}
     for column in (x > EPSILON).nonzero()[0].tolist():
         for row, coefficient in program.entries[column]:
             kind = program.row_kind[row]
-            if slack[row] > 1 - EPSILON or kind in _LEFT_OUT or (soft and kind is Row.STRETCH):
+            if slack[row] > 1 - EPSILON or left_out(program, kind):
                 continue
             if kind is Row.CUT and prices[row] <= EPSILON:
                 continue

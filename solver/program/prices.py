@@ -22,6 +22,7 @@ import numpy as np
 
 from fairalloc.rules import Goal, Step
 from solver.problem import IntArray
+from solver.program.charges import UNTOUCHED, CutCharges, Offers
 from solver.program.faces import Face, Matrix, lifted
 from solver.program.model import Ask, Give, Program, Row, Target
 from solver.program.relaxation import Held, Relaxed
@@ -30,21 +31,26 @@ from solver.program.wishes import surpluses
 SCALES = (1, 12, 60, 2_520, 1_000_000)
 LARGEST_SCALE = 1_000_000
 NEVER = -(2**61)
-_PRICED = frozenset({Row.SITE, Row.STRETCH, Row.CAP, Row.TARGET, Row.CUT})
+_PRICED = frozenset({Row.SITE, Row.STRETCH, Row.CAP, Row.TARGET})
 
 
 @dataclass(frozen=True, slots=True)
 class Prices:
-    """Integer prices of rows and multipliers of the values held, in units of 1/scale, and the bound that they prove.
+    """Integer prices of rows and multipliers of the values held, in units of 1/scale, and what they prove.
 
-    ``face`` is what they leave to the steps that follow.
+    ``total`` is the bound in those units before the values held are taken off, ``face`` what is left to later steps.
     """
 
     scale: int
     rows: dict[int, int]
     multipliers: tuple[int, ...]
-    bound: int
+    total: int
     face: Face
+
+    def bound(self, held: Sequence[int]) -> int:
+        """The bound for allocations that are as good as some values of the steps before."""
+        weighed = sum(multiplier * value for multiplier, value in zip(self.multipliers, held, strict=True))
+        return (self.total - weighed) // self.scale
 
 
 class Bounds:
@@ -54,14 +60,17 @@ class Bounds:
         self._program = program
         self._matrix = Matrix.of(program)
         self._priced = np.array([row in _PRICED for row in program.row_kind])
-        self._asks = np.array([c for c, what in enumerate(program.columns) if isinstance(what, Ask)], dtype=np.int64)
-        self._gives = np.array([c for c, what in enumerate(program.columns) if isinstance(what, Give)], dtype=np.int64)
+        self._cuts = np.array([row is Row.CUT for row in program.row_kind])
+        asks = {c: what for c, what in enumerate(program.columns) if isinstance(what, Ask)}
+        gives = {c: what for c, what in enumerate(program.columns) if isinstance(what, Give)}
+        self._asks, self._gives = (np.fromiter(of, dtype=np.int64, count=len(of)) for of in (asks, gives))
         self._targets = [(c, what.upper) for c, what in enumerate(program.columns) if isinstance(what, Target)]
-        asks = [what for what in program.columns if isinstance(what, Ask)]
-        self._ask_index = np.array([ask.index for ask in asks], dtype=np.int64)
-        self._ask_pot = np.array([ask.pot for ask in asks], dtype=np.int64)
-        gives = [what for what in program.columns if isinstance(what, Give)]
-        self._give_pot = np.array([give.pot for give in gives], dtype=np.int64)
+        self._ask_index = np.array([ask.index for ask in asks.values()], dtype=np.int64)
+        self._ask_pot = np.array([ask.pot for ask in asks.values()], dtype=np.int64)
+        self._give_pot = np.array([give.pot for give in gives.values()], dtype=np.int64)
+        self._runs: list[list[int]] = [[] for _ in program.pots]
+        for column, give in gives.items():
+            self._runs[give.pot].append(column)
 
     def best(self, step: Step, relaxed: Relaxed, held: Sequence[Held], faces: Sequence[Face], value: int) -> Prices:
         """The rounding of the relaxation's duals that proves most; the first that proves ``value`` and no fraction more.
@@ -71,19 +80,17 @@ class Bounds:
             relaxed: the relaxation's solution.
             held: steps solved before.
             faces: what they left open, which the relaxation was solved over.
-            value: of the best solution known.
+            value: that is to be proven.
         """
+        values = [one.value for one in held]
         found: Prices | None = None
         for scale in _scales(relaxed):
             prices = self._rounded(step, relaxed, held, faces, scale, value)
-            if found is None or (prices.bound, prices.face.gap / prices.scale) < (
-                found.bound,
-                found.face.gap / found.scale,
-            ):
+            if found is None or _slack(prices, values) < _slack(found, values):
                 found = prices
             if found.face.gap == 0:
                 break
-        assert found is not None
+        assert found is not None  # there is at least one scale
         return found
 
     def _rounded(
@@ -96,43 +103,99 @@ class Bounds:
         weights[step] = scale
         full = np.rint(relaxed.prices * scale).astype(np.int64)
         full, weights = lifted(program, self._matrix, full, weights, faces)
-        rows = np.where(self._priced, np.maximum(full, 0), 0)
+        every = np.maximum(full, 0)
         if program.rules.spacing is not None and program.rules.spacing.strength == "soft":
             # Who stands too close costs comfort, and no stretch can be worth more than that.
             stretches = np.array([kind is Row.STRETCH for kind in program.row_kind])
-            rows = np.where(stretches, np.minimum(rows, weights.get(Step(Goal.COMFORT), 0)), rows)
-        worth = weighed(program, weights)
-        taken, cheapest = self._pot_prices(rows)
-        best = np.zeros(len(program.candidates), dtype=np.int64)
-        for row in program.forced:
-            best[int(str(program.row_name[row]))] = NEVER
+            every = np.where(stretches, np.minimum(every, weights.get(Step(Goal.COMFORT), 0)), every)
+        worth = np.zeros(len(program.columns), dtype=np.int64)
+        for of, weight in weights.items():
+            worth += weight * program.gains(of)
+        multipliers = tuple(weights[one.step] for one in held)
+        weighed = sum(multiplier * one.value for one, multiplier in zip(held, multipliers, strict=True))
+        face, total = self._face(every, worth, weights, weighed + scale * value)
+        if face.gap >= scale:
+            # By columns not proven: by placements more is.
+            total = self._by_placements(every, worth, weights)
+        rows = np.where(self._priced | self._cuts, every, 0)
+        priced = {int(row): int(rows[row]) for row in np.flatnonzero(rows)}
+        return Prices(scale, priced, multipliers, total, face)
+
+    def _face(self, every: IntArray, worth: IntArray, weights: Mapping[Step, int], reached: int) -> tuple[Face, int]:
+        """What prices leave open, and what they prove, where asks and gives are columns of their own."""
+        program = self._program
+        rows = np.where(self._priced | self._cuts, every, 0)
+        taken = self._taken(rows)
+        cheapest = np.full(len(program.pots), -NEVER, dtype=np.int64)
+        np.minimum.at(cheapest, self._give_pot, taken[self._gives])
+        best = self._never_less()
         np.maximum.at(best, self._ask_index, worth[self._asks] - taken[self._asks] - cheapest[self._ask_pot])
         for _, index, _, surplus in surpluses(program, weights, rows, cheapest, NEVER):
             best[index] = max(best[index], int(surplus.max()))
         total = int(rows @ np.array(program.bounds, dtype=np.int64)) + int(best.sum())
         total += sum(upper * max(0, int(worth[column] - taken[column])) for column, upper in self._targets)
-        multipliers = tuple(weights[one.step] for one in held)
-        total -= sum(multiplier * one.value for one, multiplier in zip(held, multipliers, strict=True))
-        priced = {int(row): int(rows[row]) for row in np.flatnonzero(rows)}
-        face = Face(self._all_rows(rows, best, cheapest), weights, total - scale * value)
-        return Prices(scale, priced, multipliers, total // scale, face)
-
-    def _all_rows(self, rows: IntArray, best: IntArray, cheapest: IntArray) -> IntArray:
-        """(rows,) prices, with those of applications and pots that follow from the others."""
-        full = rows.copy()
-        for row, kind in enumerate(self._program.row_kind):
+        for row, kind in enumerate(program.row_kind):
             if kind is Row.APPLICATION:
-                full[row] = best[int(str(self._program.row_name[row]))]
-        full[self._program.pot_row] = cheapest
-        return full
+                rows[row] = best[int(str(program.row_name[row]))]
+        rows[program.pot_row] = cheapest
+        return Face(rows, weights, total - reached), total
 
-    def _pot_prices(self, rows: IntArray) -> tuple[IntArray, IntArray]:
-        """(columns,) what each column takes, and (pots,) the cheapest run of each pot, at some prices of rows."""
+    def _by_placements(self, every: IntArray, worth: IntArray, weights: Mapping[Step, int]) -> int:
+        """What prices prove where an ask and a give are rounded together."""
+        program = self._program
+        rows = np.where(self._priced, every, 0)
+        cuts = {cut: int(every[cut]) for cut in program.cuts if every[cut]}
+        charges = CutCharges(program, list(cuts))
+        total = int(rows @ np.array(program.bounds, dtype=np.int64)) + charges.price(cuts)
+        taken = self._taken(rows)
+        total += int(self._surplus(weights, rows, worth, taken, charges).sum())
+        return total + sum(upper * max(0, int(worth[column] - taken[column])) for column, upper in self._targets)
+
+    def _taken(self, rows: IntArray) -> IntArray:
+        """(columns,) what each column takes at some prices of rows."""
         taken = np.zeros(len(self._program.columns), dtype=np.int64)
         np.add.at(taken, self._matrix.column, self._matrix.value * rows[self._matrix.row])
-        cheapest = np.full(len(self._program.pots), -NEVER, dtype=np.int64)
-        np.minimum.at(cheapest, self._give_pot, taken[self._gives])
-        return taken, cheapest
+        return taken
+
+    def _never_less(self) -> IntArray:
+        """(candidates,) the least that a placement may be worth beyond what it takes: anything for who must have one."""
+        best = np.zeros(len(self._program.candidates), dtype=np.int64)
+        for row in self._program.forced:
+            best[int(str(self._program.row_name[row]))] = NEVER
+        return best
+
+    def _surplus(
+        self, weights: Mapping[Step, int], rows: IntArray, worth: IntArray, taken: IntArray, charges: CutCharges
+    ) -> IntArray:
+        """(candidates,) what the best placement of each is worth beyond all it takes; 0 where none is worth more."""
+        program = self._program
+        offers = Offers(charges, self._runs, taken.tolist())
+        alone = np.array([offers.cheapest(pot, UNTOUCHED) for pot in range(len(program.pots))], dtype=np.int64)
+        best = self._never_less()
+        # Cuts can only charge an ask and a run more together than each alone: most asks need no closer look.
+        left = worth[self._asks] - taken[self._asks] - alone[self._ask_pot]
+        touched = np.isin(self._asks, np.fromiter(charges.profiles, dtype=np.int64, count=len(charges.profiles)))
+        np.maximum.at(best, self._ask_index[~touched], left[~touched])
+        for place in np.flatnonzero(touched & (left > best[self._ask_index])).tolist():
+            index, column, pot = self._ask_index[place], int(self._asks[place]), int(self._ask_pot[place])
+            profile = charges.profiles[column]
+            if left[place] - charges.of(profile) > best[index]:
+                exact = int(worth[column] - taken[column]) - offers.cheapest(pot, profile)
+                best[index] = max(int(best[index]), exact)
+        for wish, index, rank, surplus in surpluses(program, weights, rows, alone, NEVER):
+            for place in np.argsort(-surplus, kind="stable").tolist():
+                if surplus[place] <= best[index]:
+                    break
+                pot = wish.pots[place]
+                entries = program.entries_of(index, pot)
+                own = sum(n * int(rows[row]) for row, n in entries)
+                exact = int(program.worth(weights, Ask(index, rank, pot))) - own
+                best[index] = max(int(best[index]), exact - offers.cheapest(pot, charges.profile(entries)))
+        return best
+
+
+def _slack(prices: Prices, held: Sequence[int]) -> tuple[int, float]:
+    return prices.bound(held), prices.face.gap / prices.scale
 
 
 def _scales(relaxed: Relaxed) -> list[int]:
@@ -143,11 +206,3 @@ def _scales(relaxed: Relaxed) -> list[int]:
         if common > LARGEST_SCALE:
             return list(SCALES)
     return sorted({*SCALES, common})
-
-
-def weighed(program: Program, weights: Mapping[Step, int]) -> IntArray:
-    """(columns,) what a unit of each column is worth to weighed steps."""
-    worth = np.zeros(len(program.columns), dtype=np.int64)
-    for of, weight in weights.items():
-        worth += weight * program.gains(of)
-    return worth

@@ -12,7 +12,7 @@ from fairalloc.errors import FairallocError
 from fairalloc.rules import Step
 from solver.problem import IntArray
 from solver.program.faces import Face, Matrix
-from solver.program.model import FloatArray, Program, Target
+from solver.program.model import Ask, FloatArray, Give, Program, Target
 
 
 EPSILON = 1e-6
@@ -24,7 +24,6 @@ _DUAL, _PRIMAL = 1, 4
 _ENDED = frozenset(
     {
         highspy.HighsModelStatus.kOptimal,
-        highspy.HighsModelStatus.kModelEmpty,
         highspy.HighsModelStatus.kObjectiveTarget,
         highspy.HighsModelStatus.kSolutionLimit,
         highspy.HighsModelStatus.kUnknown,
@@ -239,6 +238,7 @@ class Trial:
         held: Sequence[tuple[int, IntArray]],
     ) -> None:
         self._columns, self._count = columns, len(program.columns)
+        self._empty_is_allowed = all(value <= 0 for value, _ in held) and not program.forced
         place = {row: position for position, row in enumerate(rows)}
         lp = highspy.HighsLp()
         lp.num_col_, lp.num_row_ = len(columns), len(rows) + len(held)
@@ -274,6 +274,8 @@ class Trial:
             enough: a value that nothing can pass.
             start: a solution to begin with.
         """
+        if not len(self._columns):
+            return np.zeros(self._count, dtype=np.int64) if self._empty_is_allowed else None
         engine = _engine()
         engine.setOptionValue("mip_rel_gap", 0.0)
         engine.setOptionValue("mip_abs_gap", 0.5)
@@ -302,7 +304,10 @@ class Trial:
 def _upper(program: Program, columns: Sequence[int], *, whole: bool = False) -> FloatArray:
     """The largest value of each column; rows bound the others, whose own bounds would take duals from the rows."""
     kept = (program.columns[column] for column in columns)
-    return np.array([float(c.upper) if isinstance(c, Target) else 1.0 if whole else np.inf for c in kept])
+    single = (Ask, Give) if whole else ()
+    return np.array(
+        [float(c.upper) if isinstance(c, Target) else 1.0 if isinstance(c, single) else np.inf for c in kept]
+    )
 
 
 class _Quiet(highspy.Highs):

@@ -14,7 +14,7 @@ from fractions import Fraction
 import numpy as np
 
 from solver.problem import IntArray
-from solver.program.cuts import EPSILON, Found, spread_out
+from solver.program.cuts import EPSILON, Found, left_out, spread_out
 from solver.program.model import FloatArray, Program
 from solver.program.relaxation import Relaxation
 
@@ -48,8 +48,9 @@ def tableau_cuts(
     """
     found: dict[tuple[int, bytes, bytes], float] = {}
     bounds = np.array(program.bounds, dtype=np.int64)
+    unpriced = np.array([left_out(program, kind) for kind in program.row_kind])
     for rows, inverse in relaxation.fractional_rows(x, ROWS):
-        if np.any(rows < 0):
+        if np.any(rows < 0) or np.any(unpriced[rows]):
             continue
         kept = slack[rows] <= EPSILON
         for divisor, multipliers in _whole_multipliers(inverse):
