@@ -1,11 +1,10 @@
-"""Who is sure of a site before the allocation: by a published decision, or because the rules guarantee returning vendors
-a stall that they held before. Both are worked out here from the published tables alone.
+"""Who is sure of a site before the allocation: by a published decision, or by the rules' guarantee to returning vendors.
 
-Guarantees, in queue order: an application looks at the stalls of its period that its applicant held before and that its
-choices name; first those named exactly, in order of the choices, then the others by site id. It is sure of the first one
-that is open, suits it, and can be promised together with all promises before: the first run of ``stalls_min`` suitable
-stalls, along the row, that holds the stall, passes no cap and no hard spacing and takes no stall promised to another.
-An applicant is sure of one stall in a period.
+Both are worked out here from the published tables alone. Guarantees go in queue order: an application looks at the
+stalls of its period that its applicant held before and that its choices name; first those named exactly, in order of
+the choices, then the others by site id. It is sure of the first one that is open, suits it, and can be promised together
+with all promises before: the first run of ``stalls_min`` suitable stalls, along the row, that holds the stall, passes no
+cap and no hard spacing and takes no stall promised to another. An applicant is sure of one stall in a period.
 """
 
 from __future__ import annotations
@@ -103,8 +102,8 @@ class Kept:
         self._stretches |= set(self._counts.stretches(run, application["group"]))
 
 
-def decisions_are_carried_out(tables: Tables, season: Season, kept: Kept) -> Iterator[str]:
-    """Sites kept free are closed, decisions are about eligible applications, and whoever is sure of a site has it."""
+def decisions_can_be(tables: Tables, season: Season) -> Iterator[str]:
+    """Decisions are about sites that there are and eligible applications, each site once; those kept free are closed."""
     for row in tables.preallocations:
         site_id, name = row["site_id"], row["application_id"]
         if site_id not in season.sites:
@@ -116,6 +115,10 @@ def decisions_are_carried_out(tables: Tables, season: Season, kept: Kept) -> Ite
     for site_id, number in Counter(row["site_id"] for row in tables.preallocations).items():
         if number > 1:
             yield f"preallocations.csv: {site_id} stands {number} times"
+
+
+def whoever_is_sure_has_it(season: Season, kept: Kept) -> Iterator[str]:
+    """Whoever is sure of a site stands there and, where a decision was made, reads why; nobody else claims to."""
     for name, sites in kept.sites.items():
         outcome = season.outcome[name]
         if not set(sites) <= set(outcome["site_ids"].split("|")):

@@ -7,13 +7,21 @@ import sqlite3
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, inspect, text
 
 from data.importers import read_season
 from data.season_files import write_season
+from data.store import open_store
 from fairalloc.bundle.published import published
 from fairalloc.bundle.statements import inputs_root
 from fairalloc.canonical import csv_rows
 from fairalloc.rules import read_rules
+from fairalloc.services.pipeline import register
+from tests.conftest import ROOT
+
+SAMPLE = ROOT / "data" / "sample"
 
 RULES = """
 [season]
@@ -187,8 +195,6 @@ def refused(fairalloc, tmp_path, words, file, **changes):
 @pytest.fixture
 def empty(tmp_path):
     """A workspace with a database that has no season."""
-    from data.store import open_store
-
     (tmp_path / ".fairalloc").mkdir()
     open_store(f"sqlite:///{tmp_path / '.fairalloc' / 'fairalloc.db'}").close()
 
@@ -221,6 +227,29 @@ def test_a_column_that_is_missing(fairalloc, tmp_path):
     refused(fairalloc, tmp_path, "is missing from the header", "preallocations.csv", preallocations="site_id,reason\n")
 
 
+@pytest.mark.usefixtures("empty")
+def test_decisions_wait_until_all_else_is_right(fairalloc, tmp_path):
+    """An applicant that is wrong makes no defect of the decisions and of the stalls that name it, and no crash."""
+    people = FILES["applicants.csv"].replace("bert,company", "bert,pirate").replace("carl,company", "carl,pirate")
+    refused(fairalloc, tmp_path, "a kind that the rules do not have", "applicants.csv:", applicants=people)
+
+
+def test_the_comparison_holds_decisions(fairalloc, tmp_path):
+    code, out, err = fairalloc("compare", written(tmp_path / "good"))
+    assert code == 0, err
+    assert "without documents" in out
+
+
+def test_a_season_without_these_files_is_what_it_was(tmp_path):
+    """The sample season's digest and inputs root, as they were before there were such files."""
+    store = open_store(f"sqlite:///{tmp_path / 'store.db'}")
+    rules, rules_text = read_rules(SAMPLE)
+    context = register(store, rules, rules_text, read_season(SAMPLE, rules))
+    store.close()
+    assert context.record.source_digest.hex() == "15fae56a36234ea99c8da3e64a098ca2c55de0e1abba6742cca2cbe69f8853a1"
+    assert inputs_root(context.inputs).hex() == "3977da17142ff452ac7ec37a04025f0903bb63d3390d2cd46416670b7dbb1812"
+
+
 def test_bad_decisions_can_be_left_out_whole(fairalloc, tmp_path):
     """With one row of an application's two, the other goes as well: half a decision is none."""
     rows = f"{DECISIONS}F1-1,n3,r,a\nF9-9,n3,r,a\nF1-7,,closed for repairs,a\n"
@@ -237,9 +266,9 @@ def test_bad_decisions_can_be_left_out_whole(fairalloc, tmp_path):
 
 def test_a_folder_comes_back_as_it_was_written(tmp_path):
     folder = written(tmp_path / "good")
-    rules, text = read_rules(folder)
+    rules, rules_text = read_rules(folder)
     season = read_season(folder, rules)
-    write_season(tmp_path / "again", text, season)
+    write_season(tmp_path / "again", rules_text, season)
     assert read_season(tmp_path / "again", rules) == season
     assert (len(season.preallocations), len(season.earlier)) == (2, 1)
 
@@ -313,13 +342,6 @@ def test_what_is_left_out_of_a_bundle_shows_in_the_inputs_root(fairalloc, tmp_pa
 
 def test_a_database_of_the_version_before_is_brought_up_to_date(tmp_path):
     """Tables are added; what was stored stays."""
-    from alembic import command
-    from alembic.config import Config
-    from sqlalchemy import create_engine, inspect, text
-
-    from data.store import open_store
-    from tests.conftest import ROOT
-
     url = f"sqlite:///{tmp_path / 'old.db'}"
     config = Config()
     config.set_main_option("script_location", str(ROOT / "data" / "migrations"))
