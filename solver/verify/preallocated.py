@@ -1,10 +1,11 @@
-"""Who is sure of a site before the allocation: by a published decision, or by the rules' guarantee to returning vendors.
+"""Who is sure of a site before the allocation: by a published decision, or by the guarantee to returning vendors.
 
 Both are worked out here from the published tables alone. Guarantees go in queue order: an application looks at the
 stalls of its period that its applicant held before and that its choices name; first those named exactly, in order of
-the choices, then the others by site id. It is sure of the first one that is open, suits it, and can be promised together
-with all promises before: the first run of ``stalls_min`` suitable stalls, along the row, that holds the stall, passes no
-cap and no hard spacing and takes no stall promised to another. An applicant is sure of one stall in a period.
+the choices, then the others by site id. It is sure of the first one that is open, suits it, and can be promised
+together with all promises before: the first run of ``stalls_min`` suitable stalls, along the row, that holds the
+stall, passes no cap and no hard spacing and takes no stall promised to another. An applicant is sure of one stall in a
+period.
 """
 
 from __future__ import annotations
@@ -103,7 +104,7 @@ class Kept:
 
 
 def decisions_can_be(tables: Tables, season: Season) -> Iterator[str]:
-    """Decisions are about sites that there are and eligible applications, each site once; those kept free are closed."""
+    """Decisions are about sites and eligible applications there are, each site once; what is kept free is closed."""
     for row in tables.preallocations:
         site_id, name = row["site_id"], row["application_id"]
         if site_id not in season.sites:

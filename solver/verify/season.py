@@ -63,8 +63,8 @@ class Season:
     """The tables, indexed.
 
     ``by_fair`` has the sites of a fair in a period in the order in which they stand, ``held`` the sites that an
-    applicant held before, ``own_sites`` the categories that stand only on sites which name them. ``keeps`` has the sites
-    that an application is sure of, which nobody else may have, and ``earlier`` what earlier campaigns gave.
+    applicant held before, ``own_sites`` the categories that stand only on sites which name them. ``keeps`` has the
+    sites that an application is sure of, which nobody else may have, and ``earlier`` what earlier campaigns gave.
     """
 
     rules: Mapping[str, Any]
