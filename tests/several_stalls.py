@@ -22,6 +22,7 @@ GOALS = (
     ["placed", "extra_stalls", "choices"],
     ["placed", "priority", "choices", "extra_stalls"],
     ["priority", "extra_stalls"],
+    ["extra_stalls", "placed", "choices"],
 )
 SEVERAL = """
 [stalls]

@@ -105,7 +105,7 @@ class Goal(StrEnum):
     COMFORT = "comfort"
 
 
-OPENING_GOALS = frozenset({Goal.RESERVES, Goal.MINIMUMS, Goal.DISTINCT, Goal.PLACED, Goal.PRIORITY})
+OPENING_GOALS = frozenset({Goal.RESERVES, Goal.MINIMUMS, Goal.DISTINCT, Goal.EXTRA_STALLS, Goal.PLACED, Goal.PRIORITY})
 """Goals that more placements cannot harm, of which one of the last two must come before any other goal."""
 
 
@@ -146,7 +146,8 @@ class Mechanism(Rule):
         before = self.goals[: min((self.goals.index(g) for g in self.goals if g not in OPENING_GOALS), default=99)]
         if not {Goal.PLACED, Goal.PRIORITY} & set(before):
             raise ValueError(
-                'goals must begin with "placed" or "priority" (after "reserves", "minimums" and "distinct"):'
+                'goals must begin with "placed" or "priority"'
+                ' (after "reserves", "minimums", "distinct" and "extra_stalls"):'
                 " the others are best where nobody is placed"
             )
         return self
@@ -265,7 +266,9 @@ class Rules(Strict):
         for goal, name, present in needed:
             if present != (goal in self.mechanism.goals):
                 told = f"the rules have {name}" if present else f"there are no {name} in the rules"
-                raise ValueError(f'the goal "{goal}" and {name} go together: {told}, so {"add" if present else "drop"} it')
+                raise ValueError(
+                    f'the goal "{goal}" and {name} go together: {told}, so {"add" if present else "drop"} it'
+                )
         if self.spacing is not None and self.spacing.strength == "soft" and Goal.COMFORT not in self.mechanism.goals:
             raise ValueError('soft spacing is part of the goal "comfort": add it to the goals')
         return self

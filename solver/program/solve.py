@@ -109,15 +109,20 @@ def _parts(request: AllocationRequest) -> list[Part]:
 def solve_part(part: Part) -> PartResult:
     """Solve one part. A plain function of its argument, so that it can run in a process of its own."""
     program = Program(part.rules, Runs(part.sites), part.candidates, part.queue_length, part.returning)
+    numbers = [candidate.application_no for candidate in part.candidates]
+    reached = program.reached
+    if not reached:
+        nothing = (0, 0, PartProof(part.periods, {}, {}))
+        return PartResult((), frozenset(numbers), (nothing,) * len(part.rules.steps))
     search = Search(program)
     solved = [search.solve(step) for step in part.rules.steps]
     placements = tuple(_placements(part, program, solved[-1].x))
-    numbers = [candidate.application_no for candidate in part.candidates]
-    reached = program.reached
     return PartResult(
         placements=placements,
         unplaceable=frozenset(number for index, number in enumerate(numbers) if index not in reached),
-        proofs=tuple((one.value, one.prices.bound, _proof(part, program, place, one)) for place, one in enumerate(solved)),
+        proofs=tuple(
+            (one.value, one.prices.bound, _proof(part, program, place, one)) for place, one in enumerate(solved)
+        ),
     )
 
 
