@@ -14,6 +14,7 @@ from fairalloc.bundle.folder import MANIFEST
 from fairalloc.bundle.published import published
 from fairalloc.report import charts
 from fairalloc.report.figures import Figures, count, instant_words
+from fairalloc.report.listing import listing
 
 MOST_WANTED = 20
 
@@ -38,6 +39,7 @@ def render_report(files: Mapping[str, bytes], found: Audit, seconds: Mapping[str
     return template.render(
         rules=book.rules,
         figures=figures,
+        listed=listing(book),
         found=found,
         seconds=seconds,
         chain=json.loads(files["chain.json"]) if "chain.json" in files else None,
