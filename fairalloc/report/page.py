@@ -33,9 +33,7 @@ def render_report(files: Mapping[str, bytes], found: Audit, seconds: Mapping[str
     """
     book = published(files)
     figures = count(book)
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(n="{:,}".format, pct="{:.1%}".format, x="{:.2f}".format, when=instant_words)
-    template = environment.from_string(_resource("page.html"))
+    template = environment().from_string(resource("page.html"))
     return template.render(
         rules=book.rules,
         figures=figures,
@@ -46,8 +44,8 @@ def render_report(files: Mapping[str, bytes], found: Audit, seconds: Mapping[str
         manifest=json.loads(files[MANIFEST]),
         charts=_charts(figures),
         heat=charts.heat,
-        css=Markup(_resource("page.css")),  # noqa: S704 - our own file, not input
-        js=Markup(_resource("page.js")),  # noqa: S704 - our own file, not input
+        css=Markup(resource("page.css")),  # noqa: S704 - our own file, not input
+        js=Markup(resource("page.js")),  # noqa: S704 - our own file, not input
     )
 
 
@@ -75,5 +73,13 @@ def _charts(figures: Figures) -> dict[str, Markup]:
     return drawn
 
 
-def _resource(name: str) -> str:
+def environment() -> Environment:
+    """Templates in which all text is escaped and nothing may be missing, with the pages' number formats."""
+    made = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.filters.update(n="{:,}".format, pct="{:.1%}".format, x="{:.2f}".format, when=instant_words)
+    return made
+
+
+def resource(name: str) -> str:
+    """A file of this package: templates, style, script."""
     return package_files("fairalloc.report").joinpath(name).read_text(encoding="utf-8")
