@@ -57,7 +57,7 @@ def justified_envy(request: AllocationRequest, placements: Sequence[Placement]) 
     )
     of: dict[int, _Holder] = {holder.candidate.application_no: holder for holder in holders}
     usable = _Usable(request.rules, holders)
-    caps = _Caps(request.rules, holders)
+    caps = _Caps(request, holders)
     applications = pairs = 0
     for candidate in request.candidates:
         rank = ranks.get(candidate.application_no)
@@ -77,7 +77,7 @@ class _Usable:
     def __init__(self, rules: Rules, holders: Sequence[_Holder]) -> None:
         self._holders = holders
         self._pools = {pool.id: frozenset(pool.kinds) for pool in rules.pools}
-        self._own_sites = {category.id for category in rules.categories if category.own_sites}
+        self._own_sites = rules.own_sites
         self._positions = np.array([holder.candidate.position for holder in holders], dtype=np.int64)
         self._at: dict[tuple[str | None, str], list[int]] = defaultdict(list)
         for index, holder in enumerate(holders):
@@ -107,11 +107,7 @@ class _Usable:
 
     def _suits(self, run: tuple[Site, ...], choice: Choice, asker: Asker) -> bool:
         """Whether some of a run, as many side by side as asked for, suit and meet the choice."""
-        fit = [
-            suits(site, asker, self._pools)
-            and (asker.category not in self._own_sites or asker.category in site.categories)
-            for site in run
-        ]
+        fit = [suits(site, asker, self._pools, self._own_sites) for site in run]
         return any(
             all(fit[start : start + asker.stalls])
             and (choice.number is None or any(s.number == choice.number for s in run[start : start + asker.stalls]))
@@ -122,10 +118,10 @@ class _Usable:
 class _Caps:
     """What counts against caps, and whether two applications could change places."""
 
-    def __init__(self, rules: Rules, holders: Sequence[_Holder]) -> None:
-        self._rules = rules
-        self.some = bool(rules.forbidding_caps or rules.fair_caps)
-        self._counted: Counter[str] = Counter()
+    def __init__(self, request: AllocationRequest, holders: Sequence[_Holder]) -> None:
+        self._rules = request.rules
+        self.some = bool(request.rules.forbidding_caps or request.rules.fair_caps)
+        self._counted: Counter[str] = Counter(request.earlier)
         for holder in holders if self.some else ():
             for key in self._limits(holder.candidate, holder.fair):
                 self._counted[key] += len(holder.run)

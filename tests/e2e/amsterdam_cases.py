@@ -15,13 +15,14 @@ How its rules are said here:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from data.season_files import write_season
 from data.source import season_input
-from fairalloc.allocation import AllocationRequest
+from fairalloc.allocation import AllocationRequest, AllocationResult
+from fairalloc.bundle.files import certificate_file, input_files, outcome_file, screening_file
 from fairalloc.model import (
     Applicant,
     ApplicantId,
@@ -37,9 +38,10 @@ from fairalloc.model import (
     Site,
     SiteId,
 )
-from fairalloc.numbering import public_numbers
+from fairalloc.numbering import PublicNumbers, public_numbers
+from fairalloc.outcome import outcomes
 from fairalloc.requests import build_request
-from fairalloc.screening import screen
+from fairalloc.screening import Screening, screen
 from fairalloc.status import Status
 
 Case = Mapping[str, Any]
@@ -81,30 +83,40 @@ returning = "guarantee"
 """
 
 
-def request_of(case: Case, folder: Path, goals: tuple[str, ...] = GOALS) -> tuple[AllocationRequest, dict[int, str]]:
-    """What the solver is asked, by way of a season's files, and the case's names by application number."""
+@dataclass(frozen=True)
+class AsSeason:
+    """A case taken in by way of a season's files; ``names`` are the case's own, by application number."""
+
+    rules_text: str
+    season: SeasonInput
+    numbers: PublicNumbers
+    screening: tuple[Screening, ...]
+    request: AllocationRequest
+
+    @property
+    def names(self) -> dict[int, str]:
+        return {number: str(name) for name, number in self.numbers.applications.items()}
+
+    def files(self, result: AllocationResult) -> dict[str, bytes]:
+        """The bundle files that the checker reads."""
+        told = outcomes(self.request.rules, self.season.fairs, self.request.sites, self.request.candidates, result)
+        return {
+            **input_files(self.rules_text, self.season, self.numbers),
+            "screening.csv": screening_file(self.screening, self.numbers),
+            "outcome.csv": outcome_file(told),
+            "certificate.json": certificate_file(self.request.rules, result, self.request.sites),
+        }
+
+
+def as_season(case: Case, folder: Path, goals: tuple[str, ...] = GOALS) -> AsSeason:
+    """Write the case's files, read them, screen, and ask for an allocation."""
     write_season(folder, rules_text(case, goals), season_of(case))
-    rules, _, season = season_input(folder, None, 0, None)
+    rules, text, season = season_input(folder, None, 0, None)
     numbers = public_numbers(season, [DAY])
     applicants = {applicant.applicant_id: applicant for applicant in season.applicants}
     decisions = screen(rules, season.applications, applicants)
     eligible = {numbers.applications[d.application_id] for d in decisions if d.status is Status.ELIGIBLE}
-    request = build_request(rules, season, numbers, eligible, b"")
-    names = {number: str(name) for name, number in numbers.applications.items()}
-    return _holding(request), names
-
-
-def _holding(request: AllocationRequest) -> AllocationRequest:
-    """Fixed holders are sure of an open stall of theirs."""
-    own: dict[int, list[int]] = {}
-    for application, site in sorted(request.returning):
-        if not request.sites[site].closed:
-            own.setdefault(application, []).append(site)
-    sure = [
-        candidate if candidate.keeps else replace(candidate, keeps=own.get(candidate.application_no, [0])[0])
-        for candidate in request.candidates
-    ]
-    return replace(request, candidates=tuple(sure))
+    return AsSeason(text, season, numbers, decisions, build_request(rules, season, numbers, eligible, b""))
 
 
 def rules_text(case: Case, goals: tuple[str, ...] = GOALS) -> str:

@@ -10,8 +10,9 @@ import json
 import pytest
 
 from solver.optimal import solve
+from solver.verify import check_files
 from tests.conftest import REAL_DATA
-from tests.e2e.amsterdam_cases import GOALS, request_of, rules_text
+from tests.e2e.amsterdam_cases import GOALS, as_season, rules_text
 
 pytestmark = pytest.mark.real
 PATH = REAL_DATA / "amsterdam-cases" / "cases.json"
@@ -101,12 +102,15 @@ def test_a_quota_is_needed_where_equipment_outranks_rank(cases, tmp_path):
 
 
 def _solved(case, folder, goals):
-    request, names = request_of(case, folder / "season", goals)
+    """Stalls by the case's names; the independent checker looks at rules, outcome and proof."""
+    season = as_season(case, folder / "season", goals)
+    result = solve(season.request)
+    assert check_files(season.files(result)).findings == ()
     return {
-        names[placement.application_no]: _ordered(
-            request.sites[placement.site_no + offset].number for offset in range(placement.width)
+        season.names[placement.application_no]: _ordered(
+            season.request.sites[placement.site_no + offset].number for offset in range(placement.width)
         )
-        for placement in solve(request).placements
+        for placement in result.placements
     }
 
 
