@@ -34,6 +34,7 @@ from solver.verify.feasible import (
     screening_matches,
     sites_are_given_rightly,
 )
+from solver.verify.preallocated import Kept, decisions_are_carried_out
 from solver.verify.proof import certificate_proves
 from solver.verify.queue import queue_is_served
 from solver.verify.season import Season, Tables, parse_tables
@@ -73,11 +74,17 @@ def check(tables: Tables) -> Verdict:
         season = Season.read(tables, findings)
         findings += screening_matches(tables, season)
         findings += positions_are_a_queue(season)
-        findings += sites_are_given_rightly(season)
         counts = Counts(season)
+        kept = Kept(tables, season, counts)
+        findings += decisions_are_carried_out(tables, season, kept)
+        if tables.certificate.get("cap_limits", {}) != counts.limits_left():
+            findings.append(f"certificate.json: earlier campaigns left the caps {counts.limits_left()}, it says others")
+        # Why others wait is asked of all sites; who may stand where, without those that are sure before.
+        findings += reasons_are_true(season, counts, kept)
+        season.keep(kept.sites)
+        findings += sites_are_given_rightly(season)
         findings += no_cap_is_passed(season, counts)
         findings += no_neighbours_of_one_group(season, counts)
-        findings += reasons_are_true(season, counts)
         if tables.rules["mechanism"].get("name") == "queue":
             findings += queue_is_served(season, tables.certificate)
         else:

@@ -117,13 +117,9 @@ class Bound:
         )
         points = len(season.outcome) + 1 - int(season.outcome[name]["queue_position"])
         comfort = weights.get("comfort", 0)
-        keeps = season.keeps.get(name)
+        keeps = season.keeps.get(name, ())
         # With comfort, a run that holds a stall held before is worth more than another: both are looked at.
-        ways = (
-            [(comfort, keeps)]
-            if keeps
-            else [(0, None), *((comfort, own) for own in season.held_by(application) if comfort)]
-        )
+        ways = [(0, keeps), *((comfort, (*keeps, own)) for own in season.held_by(application) if comfort)]
         whole = {row: 1 for row in [("applications", name)]}
         whole |= {("targets", target): -1 for _, target, _ in self._counts.person(application)}
         caps = [("caps", cap) for cap in self._counts.held_caps(application, None)]
@@ -146,7 +142,7 @@ class Bound:
         return best
 
     def _by_choice(
-        self, application: Row, choice: str, signature: Signature, width: int, own: Take, through: str | None
+        self, application: Row, choice: str, signature: Signature, width: int, own: Take, through: tuple[str, ...]
     ) -> int | None:
         """The least that a run reached by a choice takes, with what is counted at its fair; None where there is none."""
         holder = (application["applicant_id"], application["owner_id"]) if self._counts.by_fair else ()
@@ -156,7 +152,7 @@ class Bound:
             fair, slash, number = choice.partition("/")
             fairs = self._season.fairs_in.get(signature[0], []) if choice == "*" else [fair]
             if through:
-                at = self._season.sites[through]["fair_id"]
+                at = self._season.sites[through[0]]["fair_id"]
                 fairs = [at] if at in fairs else []
             found: int | None = None
             for fair in fairs:
@@ -173,7 +169,7 @@ class Bound:
         signature: Signature,
         width: int,
         own: Take,
-        must: tuple[str | None, str | None],
+        must: tuple[str | None, tuple[str, ...]],
     ) -> int | None:
         group = application["group"] if self._spaced else ""
         offers = self._offers_at(fair, signature, width, group, must)
@@ -200,7 +196,7 @@ class Bound:
         return self._cheapest[where, own]
 
     def _offers_at(
-        self, fair: str, signature: Signature, width: int, group: str, must: tuple[str | None, str | None]
+        self, fair: str, signature: Signature, width: int, group: str, must: tuple[str | None, tuple[str, ...]]
     ) -> list[tuple[int, int, Take]]:
         """Runs at a fair, the cheapest first: its price with what cuts charge for it alone, without, and what it takes."""
         key = (fair, signature, width, group, must)
@@ -210,7 +206,7 @@ class Bound:
             for run in self._season.runs_at(fair, signature, width):
                 if number is not None and all(site["number"] != number for site in run):
                     continue
-                if through is not None and all(site["site_id"] != through for site in run):
+                if not set(through) <= {site["site_id"] for site in run}:
                     continue
                 rows = dict.fromkeys(self._standing(run, group), 1)
                 plain, take = self._linear(rows.items()), self._cuts.touched(rows)
