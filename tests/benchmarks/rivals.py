@@ -3,6 +3,7 @@
 What is asked of each is what its interface can express: CP-SAT and HiGHS get the whole season as one model; the
 assignment solvers of SciPy get applications against single sites, period by period, which no application crosses; the
 package `matching` gets the queue as residents and hospitals, with ties inside a choice broken by the order of sites.
+Who may stand where is worked out beforehand and not counted: ours is timed from the season, they from the pairs.
 """
 
 from __future__ import annotations
@@ -93,9 +94,9 @@ def measure_cp_sat(size: int) -> dict[str, object]:
     started = time.perf_counter()
     model = cp_model.CpModel()
     variables = [model.new_bool_var("") for _ in pairs.worth]
-    for application in _grouped(pairs.application, variables):
-        model.add_at_most_one(application)
-    for class_, members in zip(np.unique(pairs.class_), _grouped(pairs.class_, variables), strict=True):
+    for mine in _grouped(pairs.application, variables).values():
+        model.add_at_most_one(mine)
+    for class_, members in _grouped(pairs.class_, variables).items():
         if len(members) > pairs.problem.capacity[class_]:
             model.add(cp_model.LinearExpr.sum(members) <= int(pairs.problem.capacity[class_]))
     model.maximize(cp_model.LinearExpr.weighted_sum(variables, pairs.worth.tolist()))
@@ -116,11 +117,11 @@ def measure_cp_sat(size: int) -> dict[str, object]:
     }
 
 
-def _grouped(keys: np.ndarray, items: list) -> list[list]:
-    """Items in lists by their keys, in order of the keys."""
+def _grouped(keys: np.ndarray, items: list) -> dict[int, list]:
+    """Items in lists by their keys; keys ascend, and items of one key keep their order."""
     order = np.argsort(keys, kind="stable")
     cuts = np.flatnonzero(np.diff(keys[order])) + 1
-    return [[items[i] for i in part.tolist()] for part in np.split(order, cuts)]
+    return {int(keys[part[0]]): [items[i] for i in part.tolist()] for part in np.split(order, cuts)}
 
 
 def measure_highs(size: int) -> dict[str, object]:
@@ -220,12 +221,9 @@ def measure_deferred(size: int) -> dict[str, object]:
     ours_s = time.perf_counter() - started
     problem = build_problem(request)
     pairs = Pairs.of(problem)
-    liked = {a: pairs.class_[pairs.application == a].tolist() for a in np.unique(pairs.application).tolist()}
-    # Applications are numbered in the order of the queue, which is what every class of sites goes by.
-    asking = {
-        class_: np.sort(pairs.application[pairs.class_ == class_]).tolist()
-        for class_ in np.unique(pairs.class_).tolist()
-    }
+    # Pairs stand in the order of the queue, which every class of sites goes by, and each application's in order of rank.
+    liked = _grouped(pairs.application, pairs.class_.tolist())
+    asking = _grouped(pairs.class_, pairs.application.tolist())
     capacity = {class_: int(problem.capacity[class_]) for class_ in asking}
     told: dict[str, object] = {}
     sys.setrecursionlimit(10**7)  # the package copies its players, who know each other, by recursion
