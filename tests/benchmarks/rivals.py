@@ -221,7 +221,7 @@ def measure_deferred(size: int) -> dict[str, object]:
     ours_s = time.perf_counter() - started
     problem = build_problem(request)
     pairs = Pairs.of(problem)
-    # Pairs stand in the order of the queue, which every class of sites goes by, and each application's in order of rank.
+    # Pairs stand in the order of the queue, which every class goes by, and those of an application by rank.
     liked = _grouped(pairs.application, pairs.class_.tolist())
     asking = _grouped(pairs.class_, pairs.application.tolist())
     capacity = {class_: int(problem.capacity[class_]) for class_ in asking}
