@@ -40,10 +40,11 @@ from fairalloc.console import (
     view_json,
 )
 from fairalloc.errors import FairallocError
+from fairalloc.report.comparing import render_comparison
 from fairalloc.report.page import render_report
 from fairalloc.services import lookup, pipeline
 from fairalloc.services.bundling import bundle_files
-from fairalloc.services.comparing import compare_season
+from fairalloc.services.comparing import Wanted, compare_season
 from fairalloc.services.context import SeasonContext, find_application, find_season
 from fairalloc.services.pipeline import Stopwatch, Tools, audit_own_database, register
 from fairalloc.services.publishing import publish as publish_outbox
@@ -303,17 +304,28 @@ def explain(
 @app.command()
 def compare(
     season_dir: Folder,
+    mechanisms: Annotated[list[str] | None, typer.Option("--mechanism", help="By this mechanism; repeatable.")] = None,
+    goals: Annotated[
+        list[str] | None, typer.Option("--goals", help="By these goals, e.g. placed,choices; repeatable.")
+    ] = None,
     left_out: Annotated[list[str] | None, typer.Option("--without", help="Leave out this rule; repeatable.")] = None,
+    to: Annotated[Path | None, typer.Option("--out", help="Write a page too, to this file.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what rules and mechanisms cost: the season as it is, by the other mechanism, and without each rule.
+    """Show what rules and mechanisms cost: the season as it is, beside each variant named.
 
-    Example: fairalloc compare seasons/2026 --without gardeners-once
+    Without any of them: beside the other mechanism, and without each rule.
+
+    Example: fairalloc compare seasons/2026 --mechanism queue --goals placed,choices --out compare.html
     """
     from solver.optimal import solve
 
     rules, rules_text, season = season_input(season_dir, None, 0, None)
-    show_comparison(compare_season(rules, rules_text, season, left_out or (), solve), as_json=as_json)
+    variants = compare_season(rules, rules_text, season, Wanted(mechanisms or (), goals or (), left_out or ()), solve)
+    if to is not None:
+        to.write_text(render_comparison(rules, season.fairs, variants), encoding="utf-8")
+        err.print(f"page {to}", soft_wrap=True)
+    show_comparison(variants, as_json=as_json)
 
 
 @app.command()

@@ -70,12 +70,12 @@ def show(title: str, facts: Mapping[str, object], *, as_json: bool) -> None:
 
 
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table on stdout; columns of numbers to the right."""
+    """A table on stdout; columns of numbers to the right, and never cut short: words wrap instead."""
     out.print(title, style="bold", markup=False)
     table = Table(box=None, pad_edge=False)
     for position, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[position], int | float) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
+        table.add_column(column, justify="right" if numeric else "left", no_wrap=numeric)
     for row in rows:
         table.add_row(*map(_cell, row))
     out.print(table)
@@ -83,7 +83,8 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[objec
 
 def _cell(value: object) -> Text:
     """A value as plain text: names from input are never read as markup."""
-    return Text(f"{value:,}" if isinstance(value, int) else str(value))
+    words = f"{value:,}" if isinstance(value, int) else f"{value:,.2f}" if isinstance(value, float) else str(value)
+    return Text(words)
 
 
 def show_error(error: FairallocError) -> None:
@@ -108,14 +109,26 @@ def show_comparison(variants: Sequence[Measures], *, as_json: bool) -> None:
     if as_json:
         show_json([asdict(variant) for variant in variants])
         return
-    columns = ("variant", "placed", "stalls", "first", "rank", "envy", "better", "worse")
-    rows = [(v.name, v.placed, v.stalls, v.first, f"{v.mean_rank:.2f}", v.envious, v.better, v.worse) for v in variants]
-    show_table("Comparison", columns, rows)
+    given = [(v.name, v.stalls, sum(v.empty.values()), v.placed, v.applicants, v.first, v.mean_rank) for v in variants]
+    show_table("Given out", ("variant", "stalls", "empty", "placed", "people", "first", "rank"), given)
+    fares = [(v.name, v.envious, v.envy_pairs, sum(v.better.values()), sum(v.worse.values())) for v in variants]
+    show_table("Fairness", ("variant", "envy", "pairs", "better", "worse"), fares)
+    prices = [
+        (v.left_out, *(f"{getattr(v, name) - getattr(variants[0], name):+,}" for name in _PRICED))
+        for v in variants
+        if v.left_out
+    ]
+    if prices:
+        show_table("Gained without a rule", ("rule", *_PRICED), prices)
     words = (
-        "first: first choices met; rank: mean choice rank; envy: applications that would rather have a site of somebody"
-        " behind them in the queue; better, worse: applications that fare so against the first line"
+        "people: different applicants placed; first: first choices met; rank: mean choice rank; envy: applications that"
+        " would rather have stalls of somebody behind them in the queue, pairs: of them and those; better, worse:"
+        " applications that fare so against the first line; points: as the queue of the first line counts them"
     )
     out.print(words, style="dim")
+
+
+_PRICED = ("stalls", "placed", "first", "points")
 
 
 def _many(number: int, noun: str) -> str:

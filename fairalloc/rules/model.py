@@ -105,7 +105,7 @@ class Goal(StrEnum):
     COMFORT = "comfort"
 
 
-OPENING_GOALS = frozenset({Goal.RESERVES, Goal.MINIMUMS, Goal.DISTINCT, Goal.PLACED, Goal.PRIORITY})
+OPENING_GOALS = frozenset({Goal.RESERVES, Goal.MINIMUMS, Goal.DISTINCT, Goal.EXTRA_STALLS, Goal.PLACED, Goal.PRIORITY})
 """Goals that more placements cannot harm, of which one of the last two must come before any other goal."""
 
 
@@ -146,7 +146,8 @@ class Mechanism(Rule):
         before = self.goals[: min((self.goals.index(g) for g in self.goals if g not in OPENING_GOALS), default=99)]
         if not {Goal.PLACED, Goal.PRIORITY} & set(before):
             raise ValueError(
-                'goals must begin with "placed" or "priority" (after "reserves", "minimums" and "distinct"):'
+                'goals must begin with "placed" or "priority"'
+                ' (after "reserves", "minimums", "distinct" and "extra_stalls"):'
                 " the others are best where nobody is placed"
             )
         return self

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+
+from pydantic import ValidationError
 
 from fairalloc.errors import UsageError
 from fairalloc.rules.model import Goal, Rules
@@ -42,16 +44,33 @@ def without(rules: Rules, rule_id: str) -> Rules:
     raise UsageError("rules.not-removable", f"no rule {rule_id!r} can be left out (these can: {known})", "name one")
 
 
-def with_mechanism(rules: Rules, name: Literal["optimal", "queue"]) -> Rules:
+def with_mechanism(rules: Rules, name: str) -> Rules:
     """The rules with another mechanism; `optimal` with its usual goals where the season names none.
 
     Raises:
-        UsageError: when the mechanism cannot serve the season.
+        UsageError: when there is no such mechanism, or it cannot serve the season.
     """
-    if name == "queue" and not rules.gives_one_site_each:
-        raise UsageError(
-            "rules.queue", "the mechanism queue knows no caps, spacing or several stalls", "compare other variants"
-        )
-    goals = () if name == "queue" else rules.mechanism.goals or (Goal.PRIORITY, Goal.CHOICES)
-    mechanism = rules.mechanism.model_copy(update={"name": name, "goals": goals})
-    return rules.model_copy(update={"mechanism": mechanism})
+    goals = [goal.value for goal in rules.mechanism.goals] or [Goal.PRIORITY.value, Goal.CHOICES.value]
+    return _with(rules, name, goals if name == "optimal" else None)
+
+
+def with_goals(rules: Rules, goals: Sequence[str]) -> Rules:
+    """The rules with the mechanism `optimal` and other goals, the most important first.
+
+    Raises:
+        UsageError: when there is no such goal, or the goals do not fit the rules.
+    """
+    return _with(rules, "optimal", goals)
+
+
+def _with(rules: Rules, name: str, goals: Sequence[str] | None) -> Rules:
+    """The rules with another mechanism, checked as those of a file are."""
+    mechanism: dict[str, object] = {"id": rules.mechanism.id, "clause": rules.mechanism.clause, "name": name}
+    if goals is not None:
+        mechanism["goals"] = list(goals)
+    try:
+        return Rules.model_validate({**dict(rules), "mechanism": mechanism})
+    except ValidationError as error:
+        words = "; ".join(problem["msg"].removeprefix("Value error, ") for problem in error.errors())
+        what = f"mechanism {name}" if goals is None else f"goals {', '.join(goals)}"
+        raise UsageError("rules.variant", f"{what}: {words}", "compare other variants") from None

@@ -2,40 +2,67 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from fairalloc.allocation import Solve
 from fairalloc.bundle.files import input_files
 from fairalloc.bundle.statements import inputs_root, rules_hash
-from fairalloc.comparison import Measures, compare
+from fairalloc.comparison import Measures, Variant, compare
 from fairalloc.lottery import lottery_seed
 from fairalloc.model import SeasonInput
 from fairalloc.numbering import public_numbers
 from fairalloc.rules import Rules
-from fairalloc.rules.variants import removable, with_mechanism, without
+from fairalloc.rules.variants import removable, with_goals, with_mechanism, without
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What to compare a season's rules with, each by itself: other mechanisms, other goals, and rules left out."""
+
+    mechanisms: Sequence[str] = ()
+    goals: Sequence[str] = ()
+    left_out: Sequence[str] = ()
 
 
 def compare_season(
-    rules: Rules, rules_text: str, season: SeasonInput, left_out: Sequence[str], solve: Solve
+    rules: Rules, rules_text: str, season: SeasonInput, wanted: Wanted, solve: Solve
 ) -> tuple[Measures, ...]:
-    """The season as its rules are, with the other mechanism where that can serve it, and without each of some rules.
+    """The season as its rules are, and what it would be by the variants wanted.
+
+    Where nothing is wanted, the variants are the other mechanism where that can serve the season, and the rules without
+    each one that can be left out.
 
     Args:
         rules: the season's rules.
         rules_text: their text, which seeds the lottery.
         season: everything that was handed in.
-        left_out: ids of the rules to leave out, one at a time; all that can be left out where none is named.
+        wanted: the variants; goals are lists separated by commas.
         solve: the solver.
 
     Raises:
-        UsageError: when a rule that is named cannot be left out.
+        UsageError: when a mechanism cannot serve the season, goals do not fit the rules, or a rule cannot be left out.
     """
-    variants = [("as the rules are", rules)]
-    if rules.mechanism.name == "queue":
-        variants.append(("mechanism optimal", with_mechanism(rules, "optimal")))
-    elif rules.gives_one_site_each:
-        variants.append(("mechanism queue", with_mechanism(rules, "queue")))
-    variants += [(f"without {rule_id}", without(rules, rule_id)) for rule_id in left_out or removable(rules)]
+    named = wanted.mechanisms or wanted.goals or wanted.left_out
+    variants = [Variant("as the rules are", rules), *(_wanted(rules, wanted) if named else _usual(rules))]
     files = input_files(rules_text, season, public_numbers(season, [period.id for period in rules.periods]))
     seed = lottery_seed(inputs_root(files), rules_hash(files), rules.lottery.value)
     return compare(variants, season, seed, solve)
+
+
+def _wanted(rules: Rules, wanted: Wanted) -> Iterator[Variant]:
+    for name in wanted.mechanisms:
+        yield Variant(f"mechanism {name}", with_mechanism(rules, name))
+    for goals in wanted.goals:
+        names = [goal.strip() for goal in goals.split(",")]
+        yield Variant(f"goals {', '.join(names)}", with_goals(rules, names))
+    for rule_id in wanted.left_out:
+        yield Variant(f"without {rule_id}", without(rules, rule_id), rule_id)
+
+
+def _usual(rules: Rules) -> Iterator[Variant]:
+    if rules.mechanism.name != "optimal":
+        yield Variant("mechanism optimal", with_mechanism(rules, "optimal"))
+    elif rules.gives_one_site_each:
+        yield Variant("mechanism queue", with_mechanism(rules, "queue"))
+    yield from (Variant(f"without {rule_id}", without(rules, rule_id), rule_id) for rule_id in removable(rules))

@@ -13,8 +13,6 @@ from collections.abc import Callable
 from contextlib import contextmanager
 from pathlib import Path
 
-from ortools.sat.python import cp_model
-
 from chain.client import LedgerClient, deploy
 from chain.contract.artifact import artifact
 from chain.keyring import Keyring
@@ -40,12 +38,8 @@ from fairalloc.services.stages import (
     screen_season,
 )
 from fairalloc.status import Status
-from solver.flow import optimal_seating, option_worth, priority_weight
 from solver.optimal import solve
-from solver.problem import build_problem
 from solver.verify import check_files
-
-SECONDS_FOR_CP_SAT = 60.0
 
 
 class NoProgress:
@@ -112,50 +106,6 @@ def measure_solve(size: int, several: float = 0.0) -> dict[str, object]:
         "certificate_bytes": len(files["certificate.json"]),
         "values": {proof.goal: proof.value for proof in result.proofs},
         "bounds": {proof.goal: proof.bound for proof in result.proofs},
-    }
-
-
-def measure_cp_sat(size: int) -> dict[str, object]:
-    """One model with the same weighted objective: a 0/1 variable for each (application, class of sites) pair."""
-    with tempfile.TemporaryDirectory() as scratch:
-        store, context = frozen(size, Path(scratch))
-        problem = build_problem(allocation_request(store, context))
-    weight = priority_weight(problem, with_choices=True)
-    worth = option_worth(problem, weight, with_choices=True)
-    started = time.perf_counter()
-    model = cp_model.CpModel()
-    in_class: list[list[cp_model.IntVar]] = [[] for _ in problem.capacity]
-    terms, factors = [], []
-    for application in range(len(problem.points)):
-        mine: dict[int, cp_model.IntVar] = {}
-        for option in range(problem.option_start[application], problem.option_start[application + 1]):
-            for class_ in problem.classes_of_hub(int(problem.option_hub[option])).tolist():
-                if class_ not in mine:  # options are in order of rank: the first that reaches a class is the best
-                    mine[class_] = model.new_bool_var("")
-                    in_class[class_].append(mine[class_])
-                    terms.append(mine[class_])
-                    factors.append(int(worth[option]))
-        model.add_at_most_one(mine.values())
-    for class_, members in enumerate(in_class):
-        if len(members) > problem.capacity[class_]:
-            model.add(cp_model.LinearExpr.sum(members) <= int(problem.capacity[class_]))
-    model.maximize(cp_model.LinearExpr.weighted_sum(terms, factors))
-    built = time.perf_counter() - started
-    engine = cp_model.CpSolver()
-    engine.parameters.num_workers = os.cpu_count() or 1
-    engine.parameters.max_time_in_seconds = SECONDS_FOR_CP_SAT
-    status = engine.solve(model)
-    found = status in {cp_model.OPTIMAL, cp_model.FEASIBLE}
-    seating = optimal_seating(problem, with_choices=True)
-    best = int(worth[seating.option[seating.placed]].sum())
-    return {
-        "applications": size,
-        "variables": len(terms),
-        "build_s": built,
-        "solve_s": engine.wall_time,
-        "status": engine.status_name(status),
-        "missing_of_optimum": (best - engine.objective_value) / best if found else None,
-        "peak_mb": megabytes(),
     }
 
 
@@ -238,7 +188,7 @@ def gas_by_kind(entries) -> dict[str, float]:
     return {kind: gas / count for kind, (gas, count) in spent.items()}
 
 
-STAGES = {"solve": measure_solve, "several": measure_several, "cp-sat": measure_cp_sat, "season": measure_season}
+STAGES = {"solve": measure_solve, "several": measure_several, "season": measure_season}
 
 if __name__ == "__main__":
     json.dump(STAGES[sys.argv[1]](int(sys.argv[2])), sys.stdout)
