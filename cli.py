@@ -285,17 +285,25 @@ def status(
 def explain(
     application: ApplicationId,
     season: SeasonOption = None,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Solve nothing again: tell only what the proof makes sure.")
+    ] = False,
     state: State = DEFAULT_STATE,
     db: Db = None,
     as_json: Json = False,
 ) -> None:
-    """Say why an application stands where it stands: choice by choice, where the queue was cut off.
+    """Say why an application stands where it stands: the cut-off and the binding rule at each choice, and what would
+    have changed it, each solved again.
 
     Example: fairalloc explain A000042
     """
+    from fairalloc.services import explaining
+    from solver.optimal import solve
+
     store = Workspace(state, db, None).store()
     context = SeasonContext.load(store, find_season(store, season))
-    found = lookup.explain(store, context, find_application(context, application))
+    number = find_application(context, application)
+    found = explaining.explain(store, context, number, None if fast else solve)
     show_json(explanation_json(found)) if as_json else show_explanation(found)
 
 

@@ -43,12 +43,22 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class AllocationRequest:
-    """All that an allocation depends on. ``returning`` pairs an application with a stall its applicant held before."""
+    """All that an allocation depends on.
+
+    ``returning`` pairs an application with a stall its applicant held before. ``queue_length`` is that of the whole
+    queue, where ``candidates`` are those of some periods only; 0 where they are everybody.
+    """
 
     rules: Rules
     sites: Mapping[SiteNo, Site]
     candidates: Sequence[Candidate]
     returning: frozenset[tuple[ApplicationNo, SiteNo]] = frozenset()
+    queue_length: int = 0
+
+    @property
+    def length(self) -> int:
+        """Of the whole queue."""
+        return self.queue_length or len(self.candidates)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,11 +18,13 @@ from rich.table import Table
 from rich.text import Text
 
 from fairalloc.audit import Audit
+from fairalloc.binding import Binding
 from fairalloc.bundle.folder import PAGE
 from fairalloc.comparison import Measures
 from fairalloc.errors import FairallocError, InvalidDataError, VerificationFailedError
 from fairalloc.numbering import application_label
-from fairalloc.services.lookup import ApplicationView, Explanation
+from fairalloc.services.explaining import Explanation
+from fairalloc.services.lookup import ApplicationView
 
 SHOWN_DEFECTS = 25
 
@@ -209,11 +211,37 @@ def explanation_json(found: Explanation) -> dict[str, Any]:
             "choice": str(report.choice),
             "room": report.room,
             "cut_off": report.cut_off,
+            "binding": _binding_json(binding),
             "words": words,
         }
-        for report, words in zip(found.reports, found.sentences, strict=True)
+        for report, binding, words in zip(found.reports, found.bindings, found.sentences, strict=True)
     ]
-    return {**view_json(found.view), "choices": choices}
+    counterfactuals = [
+        {
+            "sort": one.change.sort,
+            "fair": one.change.fair,
+            "stalls": one.change.stalls,
+            "without": sorted(one.change.without),
+            "position": one.change.position,
+            "choice": one.rank,
+            "solved": one.solved,
+            "nearest": one.nearest,
+            "words": words,
+        }
+        for one, words in zip(found.counterfactuals, found.changes, strict=True)
+    ]
+    binding = None if found.binding is None else _binding_json(found.binding)
+    return {**view_json(found.view), "binding": binding, "choices": choices, "counterfactuals": counterfactuals}
+
+
+def _binding_json(binding: Binding) -> dict[str, Any]:
+    return {
+        "kind": binding.bind,
+        "rule": binding.rule_id,
+        "clause": binding.clause,
+        "holders": [application_label(number) for number in binding.holders],
+        "words": binding.words,
+    }
 
 
 def show_explanation(found: Explanation) -> None:
@@ -221,6 +249,12 @@ def show_explanation(found: Explanation) -> None:
     show_view(found.view)
     for report, words in zip(found.reports, found.sentences, strict=True):
         out.print(f"choice {report.rank}: {words}", soft_wrap=True, markup=False)
+    if found.binding is not None:
+        rule = f", rule {found.binding.rule_id}" if found.binding.rule_id else ""
+        clause = f" ({found.binding.clause})" if found.binding.clause else ""
+        out.print(f"what binds: {found.binding.bind}{rule}{clause}", soft_wrap=True, markup=False)
+    for words in found.changes:
+        out.print(f"what would have changed it: {words}", soft_wrap=True, markup=False)
 
 
 def show_view(view: ApplicationView) -> None:

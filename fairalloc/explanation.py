@@ -58,7 +58,7 @@ class Limits:
     """
 
     prices: Mapping[str, int] | None
-    last: Mapping[tuple[str, str, str, str, tuple[str, ...]], int] | None
+    last: Mapping[CutOffKey, int] | None
 
     @classmethod
     def of(cls, certificate: Mapping[str, Any]) -> Limits:
@@ -73,10 +73,21 @@ class Limits:
         return cls({site: price for part in proof["parts"] for site, price in part["prices"].items()}, None)
 
 
-def _key(cut_off: Mapping[str, Any]) -> tuple[str, str, str, str, tuple[str, ...]]:
+CutOffKey = tuple[str, str, str, str, tuple[str, ...]]
+"""A choice and whom it suits alike: choice, period, category, needs, pools."""
+
+
+def _key(cut_off: Mapping[str, Any]) -> CutOffKey:
     names = ("choice", "period", "category", "needs")
     choice, period, category, needs = (str(cut_off[name]) for name in names)
     return choice, period, category, needs, tuple(cut_off["pools"])
+
+
+def certified_key(
+    choice: str, period: str, category: str, needs: AbstractSet[str], pools: tuple[str, ...]
+) -> CutOffKey:
+    """The key of a cut-off as it is published."""
+    return choice, period, category, "|".join(sorted(needs)), pools
 
 
 class CutOffs:
@@ -99,6 +110,7 @@ class CutOffs:
         candidates: int,
     ) -> None:
         self._pools = {pool.id: frozenset(pool.kinds) for pool in rules.pools}
+        self._own_sites = frozenset(category.id for category in rules.categories if category.own_sites)
         self._limits = limits
         self._taken = taken
         self._candidates = candidates
@@ -119,7 +131,7 @@ class CutOffs:
 
     def _look_up(self, choice: Choice, asker: Asker) -> tuple[Room, int | None]:
         there = self._by_fair.get((choice.fair_id, asker.period), [])
-        suitable = [site for site in there if suits(site, asker, self._pools)]
+        suitable = [site for site in there if suits(site, asker, self._pools, self._own_sites)]
         runs = [
             run
             for run in runs_of(suitable, asker.stalls)
@@ -131,8 +143,8 @@ class CutOffs:
             return Room.FREE, None
         if self._limits.last is not None:
             pools = tuple(sorted(pool for pool, kinds in self._pools.items() if asker.kind in kinds))
-            needs = "|".join(sorted(asker.needs))
-            return Room.FULL, self._limits.last.get((str(choice), asker.period, asker.category, needs, pools))
+            key = certified_key(str(choice), asker.period, asker.category, asker.needs, pools)
+            return Room.FULL, self._limits.last.get(key)
         prices = self._limits.prices
         if prices is None:
             return Room.FULL, None
@@ -140,10 +152,15 @@ class CutOffs:
         return Room.FULL, max(self._candidates - price + 1, 1) if price else None
 
 
-def suits(site: Site, asker: Asker, pools: Mapping[str, AbstractSet[str]]) -> bool:
-    """Whether an open site takes the goods, has what is needed, and admits the kind; ``pools`` are kinds by pool."""
+def suits(
+    site: Site, asker: Asker, pools: Mapping[str, AbstractSet[str]], own_sites: AbstractSet[str] = frozenset()
+) -> bool:
+    """Whether an open site takes the goods, has what is needed, and admits the kind.
+
+    ``pools`` are kinds by pool, ``own_sites`` categories that stand only on sites that name them.
+    """
     return (
-        (not site.categories or asker.category in site.categories)
+        (asker.category in site.categories or not (site.categories or asker.category in own_sites))
         and asker.needs <= site.features
         and (not site.pool or asker.kind in pools.get(site.pool, frozenset()))
     )
@@ -161,6 +178,14 @@ def runs_of(sites: Iterable[Site], width: int) -> Iterator[tuple[Site, ...]]:
             yield tuple(streak[-width:])
 
 
+def choice_place(choice: Choice, asker: Asker, fair_names: Mapping[str, str]) -> str:
+    """What a choice asks for, in words: where, for what goods, when."""
+    place = "Any fair" if choice.fair_id is None else fair_names.get(choice.fair_id) or choice.fair_id
+    stall = f", stall {choice.number}" if choice.number is not None else ""
+    several = f", {asker.stalls} side by side" if asker.stalls > 1 else ""
+    return f"{place}{stall}, {asker.category}, {asker.period}{several}"
+
+
 def choice_words(
     report: ChoiceReport, asker: Asker, position: int, fair_names: Mapping[str, str], *, missed: bool
 ) -> str:
@@ -168,11 +193,6 @@ def choice_words(
 
     ``missed`` tells that the applicant would rather be there than where they are.
     """
-    choice = report.choice
-    place = "Any fair" if choice.fair_id is None else fair_names.get(choice.fair_id) or choice.fair_id
-    stall = f", stall {choice.number}" if choice.number is not None else ""
-    several = f", {asker.stalls} side by side" if asker.stalls > 1 else ""
-    where = f"{place}{stall}, {asker.category}, {asker.period}{several}"
     told = {
         Room.NONE: "no site for these goods and needs.",
         Room.HELD: "your place.",
@@ -187,4 +207,4 @@ def choice_words(
             if report.cut_off < position
             else "its places went to applications that would have had none, or a worse one, elsewhere."
         )
-    return f"{where}: {told}"
+    return f"{choice_place(report.choice, asker, fair_names)}: {told}"

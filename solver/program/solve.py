@@ -10,6 +10,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
 
+import numpy as np
+
 from fairalloc.allocation import (
     AllocationRequest,
     AllocationResult,
@@ -21,7 +23,7 @@ from fairalloc.allocation import (
 )
 from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.model import Choice, Site
-from fairalloc.rules import Goal, Rules
+from fairalloc.rules import Goal, Rules, Step
 from solver.problem import IntArray
 from solver.program.model import Ask, Give, Program, Row
 from solver.program.prices import Prices
@@ -100,7 +102,7 @@ def _parts(request: AllocationRequest) -> list[Part]:
             candidates := tuple(sorted((c for c in request.candidates if c.period in names), key=lambda c: c.position)),
             {number: site for number, site in request.sites.items() if site.period in names},
             {c.application_no: tuple(held[c.application_no]) for c in candidates if c.application_no in held},
-            len(request.candidates),
+            request.length,
         )
         for names in periods
     ]
@@ -109,16 +111,26 @@ def _parts(request: AllocationRequest) -> list[Part]:
 def solve_part(part: Part) -> PartResult:
     """Solve one part. A plain function of its argument, so that it can run in a process of its own."""
     program = Program(part.rules, Runs(part.sites), part.candidates, part.queue_length, part.returning)
-    search = Search(program)
-    solved = [search.solve(step) for step in part.rules.steps]
+    solved = _solve_steps(program, part.rules.steps)
     placements = tuple(_placements(part, program, solved[-1].x))
     numbers = [candidate.application_no for candidate in part.candidates]
     reached = program.reached
     return PartResult(
         placements=placements,
         unplaceable=frozenset(number for index, number in enumerate(numbers) if index not in reached),
-        proofs=tuple((one.value, one.prices.bound, _proof(part, program, place, one)) for place, one in enumerate(solved)),
+        proofs=tuple(
+            (one.value, one.prices.bound, _proof(part, program, place, one)) for place, one in enumerate(solved)
+        ),
     )
+
+
+def _solve_steps(program: Program, steps: Sequence[Step]) -> list[Solved]:
+    """Each step in turn; where nobody can be placed every step comes to nothing, and the engine is not asked."""
+    if not program.reached:
+        nothing = np.zeros(0, dtype=np.int64)
+        return [Solved(nothing, 0, Prices(1, {}, (0,) * place, 0)) for place in range(len(steps))]
+    search = Search(program)
+    return [search.solve(step) for step in steps]
 
 
 def _proof(part: Part, program: Program, place: int, solved: Solved) -> PartProof:
