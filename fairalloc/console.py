@@ -21,7 +21,7 @@ from fairalloc.audit import Audit
 from fairalloc.binding import Binding
 from fairalloc.bundle.folder import PAGE
 from fairalloc.comparison import Measures
-from fairalloc.errors import FairallocError, InvalidDataError, VerificationFailedError
+from fairalloc.errors import FairallocError, InfeasibleError, InvalidDataError, VerificationFailedError
 from fairalloc.numbering import application_label
 from fairalloc.services.explaining import Explanation
 from fairalloc.services.lookup import ApplicationView
@@ -96,6 +96,8 @@ def show_error(error: FairallocError) -> None:
         places, message = error.defects, f"the input has {_many(len(error.defects), 'defect')}; nothing was stored"
     elif isinstance(error, VerificationFailedError):
         places, message = error.findings, f"verification failed with {_many(len(error.findings), 'finding')}"
+    elif isinstance(error, InfeasibleError):
+        places, message = error.rules, f"{_many(len(error.rules), 'hard rule')} cannot all hold"
     err.print(f"error: {message}", style="bold red", markup=False, soft_wrap=True)
     for place in places[:SHOWN_DEFECTS]:
         err.print(f"  {place}", markup=False, soft_wrap=True)

@@ -24,6 +24,7 @@ from fairalloc.allocation import (
 from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.model import Choice, Site
 from fairalloc.rules import Goal, Rules, Step
+from solver.collisions import refuse_collisions
 from solver.problem import IntArray
 from solver.program.model import Ask, Give, Program, Row
 from solver.program.prices import Prices
@@ -59,9 +60,11 @@ def solve_program(request: AllocationRequest) -> AllocationResult:
     """Allocate with several adjacent stalls, caps, quotas and minimums: every step to its optimum, with its bound.
 
     Raises:
+        InfeasibleError: when hard rules cannot all hold.
         FairallocError: when the engine does not finish; nothing half solved is ever returned.
     """
     started = time.perf_counter()
+    refuse_collisions(request)
     parts = _parts(request)
     if len(parts) > 1 and len(request.candidates) > SMALL:
         # The largest part first, so that no core waits long for the last one.
