@@ -122,6 +122,7 @@ def part_of(request: AllocationRequest, period: str) -> AllocationRequest:
         candidates=tuple(candidate for candidate in request.candidates if candidate.period == period),
         returning=request.returning,
         queue_length=request.length,
+        standing=request.standing,
     )
 
 

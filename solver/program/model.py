@@ -14,8 +14,9 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -24,6 +25,7 @@ from fairalloc.allocation import Candidate
 from fairalloc.caps import cap_key
 from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.rules import Goal, Rules, Step
+from fairalloc.suiting import meets
 from solver.problem import IntArray, Signature, Signatures
 from solver.program.runs import Pot, Run, Runs
 
@@ -47,12 +49,16 @@ class Row(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A column: candidate ``index`` takes its choice of that rank through a pot; ``own`` on a stall held before."""
+    """A column: candidate ``index`` takes its choice of that rank through a pot.
+
+    ``own``: on a stall held before; ``stays``: on exactly the sites that it holds now.
+    """
 
     index: int
     rank: int
     pot: int
     own: bool = False
+    stays: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +110,7 @@ class Program:
         candidates: of the part, in queue order.
         total: length of the whole queue.
         returning: sites that applications' applicants held before.
+        standing: sites that applications hold now.
     """
 
     def __init__(
@@ -113,6 +120,7 @@ class Program:
         candidates: Sequence[Candidate],
         total: int,
         returning: Mapping[ApplicationNo, Sequence[SiteNo]],
+        standing: Mapping[ApplicationNo, Run] = MappingProxyType({}),
     ) -> None:
         self.rules, self.runs, self.candidates, self.total = rules, runs, candidates, total
         self.bounds: list[int] = []
@@ -128,6 +136,7 @@ class Program:
         self.fulfilled: set[tuple[int, int, int]] = set()
         self.cuts: dict[int, Cut] = {}
         self._cut_from: dict[int, list[int]] = defaultdict(list)
+        self._standing = standing
         self._returning = returning if Goal.COMFORT in rules.mechanism.goals else {}
         self._rows: dict[tuple[Row, object], int] = {}
         self._pot_ids: dict[Pot, int | None] = {}
@@ -147,7 +156,7 @@ class Program:
     def gain(self, step: Step, column: Ask | Give | Target | Excess) -> int:
         """What a unit of a column adds to a step."""
         match column:
-            case Ask(index, rank, pot, own):
+            case Ask(index, rank, pot, own, stays):
                 match step.goal:
                     case Goal.PLACED:
                         return 1
@@ -159,6 +168,8 @@ class Program:
                         return self.pots[pot].width - self.candidates[index].stalls_min
                     case Goal.COMFORT:
                         return int(own)
+                    case Goal.UNMOVED:
+                        return int(stays)
             case Target(rule):
                 return int(rule == (step.rule or step.goal))
             case Excess():
@@ -252,6 +263,18 @@ class Program:
                     self._ask_own(index, rank, pot)
             if choice.fair_id is not None and choice.number is None:
                 fairs.add(choice.fair_id)
+        if candidate.application_no in self._standing:
+            self._ask_to_stay(index, signature, self._standing[candidate.application_no])
+
+    def _ask_to_stay(self, index: int, signature: Signature, run: Run) -> None:
+        """Asks for exactly the sites that the application holds, by the first choice that they meet."""
+        candidate = self.candidates[index]
+        fair, numbers = self.runs.site(run[0]).fair_id, [self.runs.site(number).number for number in run]
+        rank = next((n for n, choice in enumerate(candidate.choices, start=1) if meets(choice, fair, numbers)), 0)
+        if rank and candidate.stalls_min <= len(run) <= candidate.stalls_max:
+            pot = replace(self._pot_of(candidate, fair, signature, len(run), None), run=run)
+            own = not set(run).isdisjoint(self._returning.get(candidate.application_no, ()))
+            self._add_ask(index, rank, self._pot(pot), own=own, stays=True)
 
     def _pot_of(self, candidate: Candidate, fair: str, signature: Signature, width: int, number: str | None) -> Pot:
         group = candidate.group if self.rules.spacing is not None else ""
@@ -285,7 +308,9 @@ class Program:
                 own = Pot(pot.fair, pot.signature, pot.width, pot.number, site, pot.group)
                 self._add_ask(index, rank, self._pot(own), own=True)
 
-    def _add_ask(self, index: int, rank: int, pot: int | None, *, own: bool = False) -> None:
+    def _add_ask(
+        self, index: int, rank: int, pot: int | None, *, own: bool = False, stays: bool = False
+    ) -> None:
         if pot is None:
             return
         candidate, at = self.candidates[index], self.pots[pot]
@@ -295,7 +320,7 @@ class Program:
         entries = [(application, 1), (self.pot_row[pot], 1)]
         entries += [(row, sign * at.width) for row, sign in self._cell(candidate, at.fair)]
         entries += self._held_by(candidate, at.fair, at.width)
-        self._add(Ask(index, rank, pot, own), entries)
+        self._add(Ask(index, rank, pot, own, stays), entries)
 
     def _add(self, column: Ask | Give | Target | Excess, entries: Entries) -> None:
         for row, coefficient in entries:

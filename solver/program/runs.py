@@ -25,6 +25,7 @@ class Pot:
         number: a stall that a run must hold by the choice made; None for any.
         own: a site that a run must hold because the applicant held it before; 0 for any.
         group: the product group, where spacing looks at it; else "".
+        run: the one run that it takes; none for any.
     """
 
     fair: str
@@ -33,6 +34,7 @@ class Pot:
     number: str | None = None
     own: SiteNo = SiteNo(0)
     group: str = ""
+    run: Run = ()
 
 
 class Runs:
@@ -70,6 +72,8 @@ class Runs:
             found = [run for run in found if any(self._sites[n].number == pot.number for n in run)]
         if pot.own:
             found = [run for run in found if pot.own in run]
+        if pot.run:
+            found = [run for run in found if run == pot.run]
         return found
 
     def stretches(self, spacing: Spacing | None, pot: Pot, run: Run) -> list[str]:

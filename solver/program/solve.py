@@ -7,7 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from multiprocessing import get_context
 
 import numpy as np
@@ -45,6 +45,8 @@ class Part:
     sites: Mapping[SiteNo, Site]
     returning: Mapping[ApplicationNo, tuple[SiteNo, ...]]
     queue_length: int
+    standing: Mapping[ApplicationNo, Run] = field(default_factory=dict)
+    steps: tuple[Step, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,11 +83,12 @@ def solve_program(request: AllocationRequest) -> AllocationResult:
             bound=sum(result.proofs[place][1] for result in results),
             parts=tuple(result.proofs[place][2] for result in results),
         )
-        for place, step in enumerate(request.rules.steps)
+        for place, step in enumerate(request.steps)
     )
     placements = sorted((p for result in results for p in result.placements), key=lambda p: p.application_no)
     unplaceable = frozenset(number for result in results for number in result.unplaceable)
-    return AllocationResult(tuple(placements), proofs, unplaceable, {"parts": time.perf_counter() - started})
+    seconds = {"parts": time.perf_counter() - started}
+    return AllocationResult(tuple(placements), proofs, unplaceable, seconds, standing=request.standing)
 
 
 def _parts(request: AllocationRequest) -> list[Part]:
@@ -106,15 +109,27 @@ def _parts(request: AllocationRequest) -> list[Part]:
             {number: site for number, site in request.sites.items() if site.period in names},
             {c.application_no: tuple(held[c.application_no]) for c in candidates if c.application_no in held},
             request.length,
+            {
+                c.application_no: run
+                for c in candidates
+                if (run := request.standing.get(c.application_no)) and _is_in(request, run, c.period)
+            },
+            request.steps,
         )
         for names in periods
     ]
 
 
+def _is_in(request: AllocationRequest, run: Run, period: str) -> bool:
+    """Whether all sites of a run are ones of a period."""
+    return all(number in request.sites and request.sites[number].period == period for number in run)
+
+
 def solve_part(part: Part) -> PartResult:
     """Solve one part. A plain function of its argument, so that it can run in a process of its own."""
-    program = Program(part.rules, Runs(part.sites), part.candidates, part.queue_length, part.returning)
-    solved = _solve_steps(program, part.rules.steps)
+    runs = Runs(part.sites)
+    program = Program(part.rules, runs, part.candidates, part.queue_length, part.returning, part.standing)
+    solved = _solve_steps(program, part.steps)
     placements = tuple(_placements(part, program, solved[-1].x))
     numbers = [candidate.application_no for candidate in part.candidates]
     reached = program.reached
@@ -141,7 +156,7 @@ def _proof(part: Part, program: Program, place: int, solved: Solved) -> PartProo
     of: dict[Row, dict[object, int]] = defaultdict(dict)
     for row, price in prices.rows.items():
         of[program.row_kind[row]][program.row_name[row]] = price
-    labels = [step.label for step in part.rules.steps[:place]]
+    labels = [step.label for step in part.steps[:place]]
     return PartProof(
         periods=part.periods,
         multipliers=dict(zip(labels, prices.multipliers, strict=True)),
@@ -191,7 +206,7 @@ def _placements(part: Part, program: Program, solution: IntArray) -> Iterator[Pl
     requests: dict[int, list[int]] = defaultdict(list)
     for column in solution.nonzero()[0].tolist():
         match program.columns[column]:
-            case Ask(index, _, pot, _):
+            case Ask(index, _, pot):
                 requests[pot].append(index)
             case Give(pot, run):
                 free[pot].append(run)
