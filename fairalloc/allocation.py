@@ -23,7 +23,9 @@ class Candidate:
     """An eligible application as the solver sees it.
 
     ``applicant`` is its published id; ``owner`` the one name of all applicants behind whom the same owner stands.
-    ``keeps`` is a site that it must be given, alone or among others; 0 where it is sure of nothing.
+    ``keeps`` are sites side by side that it must be given, alone or among others, and that nobody else may have; none
+    where it is sure of nothing. ``decided`` is the reason where a decision made before the allocation put it there;
+    else ``keeps`` is a stall that its applicant held before and is guaranteed. ``note`` is what it is told of that.
     """
 
     application_no: ApplicationNo
@@ -38,22 +40,26 @@ class Candidate:
     stalls_max: int = 1
     applicant: str = ""
     owner: str = ""
-    keeps: SiteNo = SiteNo(0)
+    keeps: tuple[SiteNo, ...] = ()
+    decided: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class AllocationRequest:
     """All that an allocation depends on.
 
-    ``returning`` pairs an application with a stall its applicant held before. ``queue_length`` is that of the whole
-    queue, where ``candidates`` are those of some periods only; 0 where they are everybody. ``standing`` are the sites
-    that applications hold already: after all goals, as many of them as possible keep exactly those.
+    ``returning`` pairs an application with a stall its applicant held before; ``earlier`` has the stalls that earlier
+    campaigns gave, by the names of the caps that count them. ``queue_length`` is that of the whole queue, where
+    ``candidates`` are those of some periods only; 0 where they are everybody. ``standing`` are the sites that
+    applications hold already: after all goals, as many of them as possible keep exactly those.
     """
 
     rules: Rules
     sites: Mapping[SiteNo, Site]
     candidates: Sequence[Candidate]
     returning: frozenset[tuple[ApplicationNo, SiteNo]] = frozenset()
+    earlier: Mapping[str, int] = field(default_factory=dict)
     queue_length: int = 0
     standing: Mapping[ApplicationNo, tuple[SiteNo, ...]] = field(default_factory=dict)
 

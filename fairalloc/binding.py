@@ -156,7 +156,10 @@ def _capped(ground: Ground, candidate: Candidate, cap: Cap | FairCap, key: str) 
         allowed = f"at most {_stalls(cap.max_stalls)} {when} for {whose}"
     else:
         allowed = f"at most {_stalls(cap.max_stalls)} of {cap.category or cap.group} at this fair"
-    have = f"{taken} {'is' if taken == 1 else 'are'} held by {_names(list(held))}" if held else "none is held"
+    have = f"{taken} {'is' if taken == 1 else 'are'} held by {_names(list(held))}" if held else "none is held now"
+    before = ground.request.earlier.get(key, 0)
+    if before:
+        have = f"{have}, {_stalls(before)} by earlier campaigns"
     return _by(bind, cap, f"{allowed}: {have}, and you ask for {candidate.stalls_min}.", tuple(held))
 
 

@@ -20,6 +20,7 @@ from rich.text import Text
 from fairalloc.audit import Audit
 from fairalloc.binding import Binding
 from fairalloc.bundle.folder import PAGE
+from fairalloc.changes import Changes
 from fairalloc.comparison import Measures
 from fairalloc.errors import FairallocError, InfeasibleError, InvalidDataError, VerificationFailedError
 from fairalloc.numbering import application_label
@@ -105,6 +106,14 @@ def show_error(error: FairallocError) -> None:
         err.print(f"  ... and {len(places) - SHOWN_DEFECTS:,} more", markup=False)
     if error.remedy:
         err.print(f"remedy: {error.remedy}", markup=False, soft_wrap=True)
+
+
+def change_facts(found: Changes) -> dict[str, int | str]:
+    """What an allocation changes for the holders of an earlier one, and who they are."""
+    facts: dict[str, int | str] = {"keep their sites": len(found.kept)}
+    for name, of in (("move", found.moved), ("win a place", found.won), ("lose their place", found.lost)):
+        facts[name] = f"{len(of)}: {', '.join(one[0] for one in of)}" if of else 0
+    return facts
 
 
 def show_comparison(variants: Sequence[Measures], *, as_json: bool) -> None:

@@ -121,6 +121,7 @@ def part_of(request: AllocationRequest, period: str) -> AllocationRequest:
         sites={number: site for number, site in request.sites.items() if site.period == period},
         candidates=tuple(candidate for candidate in request.candidates if candidate.period == period),
         returning=request.returning,
+        earlier=request.earlier,
         queue_length=request.length,
         standing=request.standing,
     )
@@ -252,7 +253,7 @@ class Counterfactuals:
     def _admitted(self, candidate: Candidate, choice: Choice, runs: list[Run]) -> tuple[bool, float]:
         """In the mechanism `queue`: whether the choice was still open at the application's turn, as far as is known."""
         last = self._last(candidate, choice)
-        if last is not None:
+        if last is not None and self._ground.rules.gives_one_site_each:
             return (True, 0.0) if candidate.position <= last else (False, NEVER)
         reached = {self._ground.sites[number].site_id for run in runs for number in run}
         full = self._certificate["full"]
@@ -272,7 +273,7 @@ class Counterfactuals:
         guess = self._guess(candidate, held)
         if guess is None:
             return None
-        exact = self._queue or self._network
+        exact = self._network or (self._queue and self._ground.rules.gives_one_site_each)
         if self._solve is None:
             return Counterfactual(Change(Sort.POSITION, position=guess), 0, solved=False) if exact else None
         good, bad, placed = 0, candidate.position, None

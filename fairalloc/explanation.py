@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from fairalloc.model import Choice, Site
+from fairalloc.reasons import BEFOREHAND
 from fairalloc.rules import Goal, Rules
 
 
@@ -99,6 +100,7 @@ class CutOffs:
         limits: what the certificate tells about where the queue ended.
         taken: ids of the sites that were given out.
         candidates: how many applications were in the queue.
+        beforehand: ids of those among them that were sure before the allocation, so that nobody else could have them.
     """
 
     def __init__(
@@ -108,9 +110,11 @@ class CutOffs:
         limits: Limits,
         taken: AbstractSet[str],
         candidates: int,
+        beforehand: AbstractSet[str] = frozenset(),
     ) -> None:
+        self._beforehand = beforehand
+        self._own_sites = rules.own_sites
         self._pools = {pool.id: frozenset(pool.kinds) for pool in rules.pools}
-        self._own_sites = frozenset(category.id for category in rules.categories if category.own_sites)
         self._limits = limits
         self._taken = taken
         self._candidates = candidates
@@ -120,6 +124,7 @@ class CutOffs:
                 self._by_fair.setdefault((site.fair_id, site.period), []).append(site)
                 self._by_fair.setdefault((None, site.period), []).append(site)
         self._known: dict[tuple[Choice, Asker], tuple[Room, int | None]] = {}
+        self._fairs: dict[tuple[Choice, Asker], frozenset[str]] = {}
 
     def report(self, rank: int, choice: Choice, asker: Asker) -> ChoiceReport:
         """What the choice had to offer."""
@@ -129,16 +134,30 @@ class CutOffs:
         room, cut_off = self._known[key]
         return ChoiceReport(rank, choice, room, cut_off)
 
-    def _look_up(self, choice: Choice, asker: Asker) -> tuple[Room, int | None]:
+    def fairs(self, choice: Choice, asker: Asker) -> frozenset[str]:
+        """The fairs where a choice offers what the application asks for, whoever has it now."""
+        key = (choice, asker)
+        if key not in self._fairs:
+            self._fairs[key] = frozenset(run[0].fair_id for run in self._runs(choice, asker))
+        return self._fairs[key]
+
+    def _runs(self, choice: Choice, asker: Asker) -> list[tuple[Site, ...]]:
         there = self._by_fair.get((choice.fair_id, asker.period), [])
         suitable = [site for site in there if suits(site, asker, self._pools, self._own_sites)]
-        runs = [
+        return [
             run
             for run in runs_of(suitable, asker.stalls)
             if choice.number is None or any(site.number == choice.number for site in run)
         ]
+
+    def _look_up(self, choice: Choice, asker: Asker) -> tuple[Room, int | None]:
+        runs = self._runs(choice, asker)
         if not runs:
             return Room.NONE, None
+        if self._beforehand:
+            runs = [run for run in runs if self._beforehand.isdisjoint(site.site_id for site in run)]
+            if not runs:
+                return Room.FULL, None
         if any(self._taken.isdisjoint(site.site_id for site in run) for run in runs):
             return Room.FREE, None
         if self._limits.last is not None:
@@ -152,12 +171,21 @@ class CutOffs:
         return Room.FULL, max(self._candidates - price + 1, 1) if price else None
 
 
-def suits(
-    site: Site, asker: Asker, pools: Mapping[str, AbstractSet[str]], own_sites: AbstractSet[str] = frozenset()
-) -> bool:
+def given_beforehand(outcome: Iterable[Mapping[str, str]]) -> frozenset[str]:
+    """Ids of the sites in rows of outcome.csv that were sure before the allocation."""
+    codes = {str(int(reason)) for reason in BEFOREHAND}
+    sure = (row["site_ids"].split("|") for row in outcome if row["reason_code"] in codes)
+    return frozenset(site_id for run in sure for site_id in run)
+
+
+def suits(site: Site, asker: Asker, pools: Mapping[str, AbstractSet[str]], own_sites: AbstractSet[str]) -> bool:
     """Whether an open site takes the goods, has what is needed, and admits the kind.
 
-    ``pools`` are kinds by pool, ``own_sites`` categories that stand only on sites that name them.
+    Args:
+        site: an open site.
+        asker: an application.
+        pools: the kinds that each pool admits.
+        own_sites: the categories that stand only on sites that name them.
     """
     return (
         (asker.category in site.categories or not (site.categories or asker.category in own_sites))

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from fairalloc.allocation import AllocationRequest, Candidate, Placement
-from fairalloc.caps import cap_key
+from fairalloc.caps import cap_key, room
 from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.model import Choice
 from fairalloc.rules import Cap, FairCap
@@ -101,7 +101,10 @@ class Ground:
     def full_cap(self, candidate: Candidate, fair: str, width: int) -> tuple[Cap | FairCap, str] | None:
         """The cap that leaves the application no room for so many stalls at a fair, and its name there."""
         for cap, key in self._capping(candidate, fair):
-            if key is not None and sum(self.holders(key, candidate.application_no).values()) + width > cap.max_stalls:
+            if key is None:
+                continue
+            allowed = room(cap, key, self.request.earlier) if isinstance(cap, Cap) else cap.max_stalls
+            if sum(self.holders(key, candidate.application_no).values()) + width > allowed:
                 return cap, key
         return None
 

@@ -27,7 +27,7 @@ class Suiting:
 
     def __init__(self, rules: Rules) -> None:
         self._kinds = {pool.id: frozenset(pool.kinds) for pool in rules.pools}
-        self.own_sites = frozenset(category.id for category in rules.categories if category.own_sites)
+        self.own_sites = rules.own_sites
 
     def obstacles(self, site: Site, candidate: Candidate) -> Iterator[Obstacle]:
         """What keeps the application from the site; nothing where it suits. Periods are the caller's concern."""

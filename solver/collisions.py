@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from ortools.sat.python import cp_model
 
 from fairalloc.allocation import AllocationRequest, Candidate
-from fairalloc.caps import cap_key
+from fairalloc.caps import cap_key, room
 from fairalloc.errors import FairallocError, InfeasibleError
 from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.numbering import application_label
@@ -225,24 +225,25 @@ class _Telling:
     """Finds the instances of rules in a request, and puts them into words."""
 
     def __init__(self, request: AllocationRequest) -> None:
-        self._rules, self._sites = request.rules, request.sites
+        self._rules, self._sites, self._earlier = request.rules, request.sites, request.earlier
         self._suiting = Suiting(request.rules)
         self._pools = {pool.id: pool for pool in request.rules.pools}
 
     def ways(self, candidate: Candidate) -> Iterator[Way]:
-        """The runs that hold an application's site and that a choice of it means."""
-        for width in range(candidate.stalls_min, candidate.stalls_max + 1):
-            for first in range(candidate.keeps - width + 1, candidate.keeps + 1):
+        """The runs that hold an application's sites and that a choice of it means."""
+        lowest, highest = min(candidate.keeps), max(candidate.keeps)
+        for width in range(max(candidate.stalls_min, highest - lowest + 1), candidate.stalls_max + 1):
+            for first in range(highest - width + 1, lowest + 1):
                 run = tuple(SiteNo(first + offset) for offset in range(width))
                 if self._side_by_side(run, candidate.period) and self._is_chosen(candidate, run):
                     yield Way(candidate, run, tuple(self._forbidding(candidate, run)))
 
     def guarantee(self, candidate: Candidate) -> Instance:
         """The rule that an application is sure of a site."""
-        asked = f", with {candidate.stalls_min} side by side" if candidate.stalls_min > 1 else ""
-        words = f"{application_label(candidate.application_no)} is sure of {self._stall(candidate.keeps)}{asked}"
-        words = f"{_rule(self._rules.numbering)}: {words}"
-        return Instance("guarantee", (application_label(candidate.application_no),), words)
+        asked = f", with {candidate.stalls_min} side by side" if candidate.stalls_min > len(candidate.keeps) else ""
+        label, stalls = application_label(candidate.application_no), map(self._stall, candidate.keeps)
+        by = f"the decision ({candidate.decided})" if candidate.decided else _rule(self._rules.numbering)
+        return Instance("guarantee", (label,), f"{by}: {label} is sure of {' and '.join(stalls)}{asked}")
 
     def limits(self, way: Way) -> Iterator[tuple[Key, Instance, int, int]]:
         """What a way counts against: the count's name, the rule's instance, its bound, and how much."""
@@ -253,8 +254,10 @@ class _Telling:
             if key is not None:
                 holder = candidate.applicant if cap.of == "applicant" else candidate.owner
                 at = {"season": "in the season", "period": f"in {site.period}"}.get(cap.per, f"at {self._at(run[0])}")
-                words = f"{_rule(cap)}: at most {_stalls(cap.max_stalls)} {at} for {holder}"
-                yield (key,), Instance("cap", (key,), words), cap.max_stalls, len(run)
+                left, before = room(cap, key, self._earlier), self._earlier.get(key, 0)
+                had = f", {before} of them given by earlier campaigns" if before else ""
+                words = f"{_rule(cap)}: at most {_stalls(cap.max_stalls)} {at} for {holder}{had}"
+                yield (key,), Instance("cap", (key,), words), left, len(run)
         for fair_cap in self._rules.fair_caps:
             key = fair_cap.key_of(site.fair_id, site.period, candidate.category, candidate.group)
             if key is not None:

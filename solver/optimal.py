@@ -11,9 +11,10 @@ from fairalloc.allocation import AllocationRequest, AllocationResult, GoalProof,
 from fairalloc.errors import FairallocError
 from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.rules import Goal, Period
+from solver.collisions import refuse_collisions
 from solver.flow import Seating, optimal_seating, option_worth, priority_weight, stay_weight
 from solver.prices import class_prices, dual_bound
-from solver.problem import IntArray, Problem, build_problem
+from solver.problem import IntArray, Problem, build_problem, with_own_pools
 from solver.program import solve_program
 from solver.queue import solve_queue
 from solver.stalls import number_stalls
@@ -26,8 +27,11 @@ def solve(request: AllocationRequest) -> AllocationResult:
     program with a proven bound.
 
     Raises:
+        InfeasibleError: when hard rules cannot all hold.
         FairallocError: when an engine does not finish, or a flow is not proven.
     """
+    refuse_collisions(request)
+    request = with_own_pools(request)
     if request.rules.mechanism.name == "queue":
         return solve_queue(request)
     if not request.rules.is_network:

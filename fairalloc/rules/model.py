@@ -92,8 +92,8 @@ class Goal(StrEnum):
     ``reserves`` stalls that quotas' own applicants fill · ``minimums`` stalls towards the rules' minimums ·
     ``distinct`` applicants with a place · ``placed`` applications with a place · ``priority`` points of the placed ·
     ``choices`` choice ranks, least · ``extra_stalls`` stalls beyond what was needed · ``comfort`` returning vendors on
-    their stall, less neighbours that soft spacing would part · ``unmoved`` applications that keep exactly the sites that
-    they hold: never a goal of the rules, but the last one where a season is allocated again after a correction.
+    their stall, less neighbours that soft spacing would part · ``unmoved`` applications that keep exactly the
+    sites that they hold: never a goal of the rules, but the last one where a season is allocated again.
     """
 
     RESERVES = "reserves"
@@ -269,7 +269,9 @@ class Rules(Strict):
         for goal, name, present in needed:
             if present != (goal in self.mechanism.goals):
                 told = f"the rules have {name}" if present else f"there are no {name} in the rules"
-                raise ValueError(f'the goal "{goal}" and {name} go together: {told}, so {"add" if present else "drop"} it')
+                raise ValueError(
+                    f'the goal "{goal}" and {name} go together: {told}, so {"add" if present else "drop"} it'
+                )
         if self.spacing is not None and self.spacing.strength == "soft" and Goal.COMFORT not in self.mechanism.goals:
             raise ValueError('soft spacing is part of the goal "comfort": add it to the goals')
         return self
@@ -278,6 +280,11 @@ class Rules(Strict):
     def forbidding_caps(self) -> tuple[Cap, ...]:
         """The caps on applicants and owners that nobody may pass."""
         return tuple(cap for cap in self.caps if cap.effect == "forbid")
+
+    @property
+    def own_sites(self) -> frozenset[str]:
+        """The categories that stand only on sites that name them."""
+        return frozenset(category.id for category in self.categories if category.own_sites)
 
     @property
     def gives_one_site_each(self) -> bool:

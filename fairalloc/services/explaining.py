@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
-from fairalloc.allocation import Candidate, Placement, Solve
+from fairalloc.allocation import AllocationRequest, Candidate, Placement, Solve
 from fairalloc.binding import Bind, Binding, bindings, headline
 from fairalloc.counterfactuals import Change, Counterfactual, Counterfactuals, Sort
-from fairalloc.explanation import Asker, ChoiceReport, CutOffs, Limits, Room, choice_place, choice_words
+from fairalloc.explanation import (
+    Asker,
+    ChoiceReport,
+    CutOffs,
+    Limits,
+    Room,
+    choice_place,
+    choice_words,
+    given_beforehand,
+)
 from fairalloc.ground import Ground
 from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.model import SiteId
@@ -59,13 +69,14 @@ def explain(store: Store, context: SeasonContext, number: int, solve: Solve | No
     if certificate is None or view.position is None:
         return Explanation(view, _refused(context, view))
     proofs = json.loads(certificate)
-    request = allocation_request(store, context)
+    request = _as_it_was_asked(context, allocation_request(store, context), proofs)
     outcome = document_rows(store, context, OUTCOME)
     ground = Ground(request, _placements(context, outcome))
     candidate = ground.candidates[ApplicationNo(number)]
     asker = Asker(candidate.period, candidate.category, candidate.kind, candidate.needs, candidate.stalls_min)
     taken = {site for row in outcome.values() for site in row["site_ids"].split("|")}
-    cut_offs = CutOffs(context.rules, context.season.sites, Limits.of(proofs), taken, view.candidates)
+    beforehand = given_beforehand(outcome.values())
+    cut_offs = CutOffs(context.rules, context.season.sites, Limits.of(proofs), taken, view.candidates, beforehand)
     held = int(outcome[view.label]["choice_rank"] or 0)
     found = bindings(ground, candidate)
     reports = tuple(
@@ -89,6 +100,18 @@ def explain(store: Store, context: SeasonContext, number: int, solve: Solve | No
         counterfactuals=counterfactuals,
         changes=tuple(change_words(one, candidate, names) for one in counterfactuals),
     )
+
+
+def _as_it_was_asked(
+    context: SeasonContext, request: AllocationRequest, proofs: Mapping[str, Any]
+) -> AllocationRequest:
+    """The request with the sites that were held then, where the season was allocated again."""
+    standing = {
+        ApplicationNo(number): tuple(SiteNo(context.numbers.sites[SiteId(site)]) for site in sites.split("|"))
+        for label, sites in proofs.get("standing", {}).items()
+        if (number := parse_application_label(label)) is not None
+    }
+    return replace(request, standing=standing)
 
 
 def change_words(found: Counterfactual, candidate: Candidate, fair_names: Mapping[str, str]) -> str:

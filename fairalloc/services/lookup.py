@@ -10,7 +10,8 @@ from fairalloc.ledger import ApplicationNo
 from fairalloc.model import Site
 from fairalloc.numbering import application_label
 from fairalloc.ports import PastTransition, Standing, Store
-from fairalloc.reasons import REASON_WORDS
+from fairalloc.preallocation import by_application, reasons_of
+from fairalloc.reasons import REASON_WORDS, Reason
 from fairalloc.services.context import SeasonContext
 from fairalloc.services.stages import OUTCOME, SCREENING
 
@@ -46,7 +47,7 @@ def look_up(store: Store, context: SeasonContext, number: int) -> ApplicationVie
         label=label,
         season_id=context.record.season_id,
         standing=standing,
-        reason=REASON_WORDS[standing.reason],
+        reason=_reason_words(context, standing),
         rule_id=screened.get("rule_id", ""),
         position=None if row is None else int(row["queue_position"]),
         candidates=len(outcome),
@@ -54,6 +55,15 @@ def look_up(store: Store, context: SeasonContext, number: int) -> ApplicationVie
         fair_name=names[sites[0].fair_id] if sites else "",
         history=store.history_of(season_no, ApplicationNo(number)),
     )
+
+
+def _reason_words(context: SeasonContext, standing: Standing) -> str:
+    """The reason in words, with that of the decision where one was made before the allocation."""
+    words = REASON_WORDS[standing.reason]
+    if standing.reason is not Reason.PREALLOCATED:
+        return words
+    decided = by_application(context.season.preallocations)[standing.application_id]
+    return f"{words} {reasons_of(decided)}"
 
 
 def document_rows(store: Store, context: SeasonContext, name: str) -> dict[str, dict[str, str]]:

@@ -7,10 +7,8 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from multiprocessing import get_context
-
-import numpy as np
 
 from fairalloc.allocation import (
     AllocationRequest,
@@ -24,12 +22,13 @@ from fairalloc.allocation import (
 from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.model import Choice, Site
 from fairalloc.rules import Goal, Rules, Step
-from solver.collisions import refuse_collisions
 from solver.problem import IntArray
+from solver.program.charges import multipliers, needed
 from solver.program.model import Ask, Give, Program, Row
 from solver.program.prices import Prices
 from solver.program.runs import Run, Runs
 from solver.program.search import Search, Solved
+from solver.program.values import values
 
 SMALL = 300
 """Below this many candidates a part is solved faster than a process for it starts."""
@@ -45,8 +44,9 @@ class Part:
     sites: Mapping[SiteNo, Site]
     returning: Mapping[ApplicationNo, tuple[SiteNo, ...]]
     queue_length: int
-    standing: Mapping[ApplicationNo, Run] = field(default_factory=dict)
-    steps: tuple[Step, ...] = ()
+    earlier: Mapping[str, int]
+    standing: Mapping[ApplicationNo, Run]
+    steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +62,9 @@ def solve_program(request: AllocationRequest) -> AllocationResult:
     """Allocate with several adjacent stalls, caps, quotas and minimums: every step to its optimum, with its bound.
 
     Raises:
-        InfeasibleError: when hard rules cannot all hold.
         FairallocError: when the engine does not finish; nothing half solved is ever returned.
     """
     started = time.perf_counter()
-    refuse_collisions(request)
     parts = _parts(request)
     if len(parts) > 1 and len(request.candidates) > SMALL:
         # The largest part first, so that no core waits long for the last one.
@@ -109,6 +107,7 @@ def _parts(request: AllocationRequest) -> list[Part]:
             {number: site for number, site in request.sites.items() if site.period in names},
             {c.application_no: tuple(held[c.application_no]) for c in candidates if c.application_no in held},
             request.length,
+            dict(request.earlier),
             {
                 c.application_no: run
                 for c in candidates
@@ -127,28 +126,33 @@ def _is_in(request: AllocationRequest, run: Run, period: str) -> bool:
 
 def solve_part(part: Part) -> PartResult:
     """Solve one part. A plain function of its argument, so that it can run in a process of its own."""
-    runs = Runs(part.sites)
-    program = Program(part.rules, runs, part.candidates, part.queue_length, part.returning, part.standing)
-    solved = _solve_steps(program, part.steps)
-    placements = tuple(_placements(part, program, solved[-1].x))
+    program = Program(
+        part.rules,
+        Runs(part.sites),
+        part.candidates,
+        part.queue_length,
+        part.returning,
+        part.standing,
+        part.earlier,
+    )
     numbers = [candidate.application_no for candidate in part.candidates]
     reached = program.reached
+    if not reached:
+        nothing = (0, 0, PartProof(part.periods, {}, {}))
+        return PartResult((), frozenset(numbers), (nothing,) * len(part.steps))
+    search = Search(program)
+    solved = [search.solve(step) for step in part.steps]
+    placements = tuple(_placements(part, program, solved[-1].x))
+    # A later step may have bettered an earlier one: what is stated is what the outcome is worth.
+    worth = values(program, placements, part.returning, part.steps)
     return PartResult(
         placements=placements,
         unplaceable=frozenset(number for index, number in enumerate(numbers) if index not in reached),
         proofs=tuple(
-            (one.value, one.prices.bound, _proof(part, program, place, one)) for place, one in enumerate(solved)
+            (worth[place], one.prices.bound(worth[:place]), _proof(part, program, place, one))
+            for place, one in enumerate(solved)
         ),
     )
-
-
-def _solve_steps(program: Program, steps: Sequence[Step]) -> list[Solved]:
-    """Each step in turn; where nobody can be placed every step comes to nothing, and the engine is not asked."""
-    if not program.reached:
-        nothing = np.zeros(0, dtype=np.int64)
-        return [Solved(nothing, 0, Prices(1, {}, (0,) * place, 0)) for place in range(len(steps))]
-    search = Search(program)
-    return [search.solve(step) for step in steps]
 
 
 def _proof(part: Part, program: Program, place: int, solved: Solved) -> PartProof:
@@ -171,18 +175,12 @@ def _proof(part: Part, program: Program, place: int, solved: Solved) -> PartProo
 
 def _cuts(part: Part, program: Program, prices: Prices) -> tuple[CutProof, ...]:
     """The cuts with a price, and those they are made of, in an order in which each can be added up."""
-    wanted: set[int] = set()
-    waiting = [row for row in prices.rows if row in program.cuts]
-    while waiting:
-        row = waiting.pop()
-        if row not in wanted:
-            wanted.add(row)
-            waiting += [of for of in program.cuts[row].multipliers if of in program.cuts]
+    wanted = needed(program, [row for row in prices.rows if row in program.cuts])
     order = {row: number for number, row in enumerate(sorted(wanted))}
     told = []
     for row in order:
         of: dict[Row, dict[object, int]] = defaultdict(dict)
-        for other, multiplier in program.cuts[row].multipliers.items():
+        for other, multiplier in multipliers(program, row).items():
             of[program.row_kind[other]][order.get(other, program.row_name[other])] = multiplier
         told.append(
             CutProof(

@@ -25,6 +25,7 @@ import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from solver.verify.counts import Counts
 from solver.verify.feasible import (
     no_cap_is_passed,
     no_neighbours_of_one_group,
@@ -73,13 +74,14 @@ def check(tables: Tables) -> Verdict:
         findings += screening_matches(tables, season)
         findings += positions_are_a_queue(season)
         findings += sites_are_given_rightly(season)
-        findings += no_cap_is_passed(season)
-        findings += no_neighbours_of_one_group(season)
-        findings += reasons_are_true(season)
+        counts = Counts(season)
+        findings += no_cap_is_passed(season, counts)
+        findings += no_neighbours_of_one_group(season, counts)
+        findings += reasons_are_true(season, counts)
         if tables.rules["mechanism"].get("name") == "queue":
             findings += queue_is_served(season, tables.certificate)
         else:
-            findings += certificate_proves(season, tables, proven, bounds)
+            findings += certificate_proves(season, counts, tables.certificate, proven, bounds)
     except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
         findings.append(f"the tables cannot be read: {type(error).__name__}: {error}")
     checked = {"sites": len(tables.sites), "applications": len(tables.applications), "outcomes": len(tables.outcome)}

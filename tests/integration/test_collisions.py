@@ -16,8 +16,8 @@ from fairalloc.model import Choice, Site
 from fairalloc.rules import parse_rules
 from solver.collisions import smallest_collision
 from solver.optimal import solve
-from tests.several_stalls import SEVERAL, SeveralStalls
 from tests.small_seasons import RULES
+from tests.stalls_and_caps import SEVERAL, StallsAndCaps
 
 INSTANCES = int(os.environ.get("FAIRALLOC_COLLISION_INSTANCES", "250"))
 GUARANTEE = '[numbering]\nid = "returning"\nclause = "8. Who returns keeps a stall."\nreturning = "guarantee"\n'
@@ -35,7 +35,7 @@ def site(position: int, **features) -> Site:
 def sure(number: int, keeps: int, **asked) -> Candidate:
     usual = {"kind": "farmer", "category": "fish", "needs": frozenset(), "group": "trout", "applicant": f"P{number}"}
     of = {**usual, "owner": asked.get("applicant", f"P{number}"), **asked}
-    return Candidate(number, number, period="may", choices=(Choice("F0"),), keeps=keeps, **of)
+    return Candidate(number, number, period="may", choices=(Choice("F0"),), keeps=(keeps,), **of)
 
 
 def colliding(request: AllocationRequest) -> list[tuple[str, tuple[str, ...]]]:
@@ -133,7 +133,7 @@ class Colliding:
     """A random season with guarantees, and its hard rules once more, each where it applies."""
 
     def __init__(self, rng: random.Random) -> None:
-        self.season = SeveralStalls(rng)
+        self.season = StallsAndCaps(rng)
         self.request = self.season.request
         chosen: list[Candidate] = []
         for candidate in self.request.candidates:
@@ -141,10 +141,10 @@ class Colliding:
             sound = [
                 no
                 for no in there
-                if no not in {c.keeps for c in chosen} and any(self._runs(replace(candidate, keeps=no), set()))
+                if (no,) not in {c.keeps for c in chosen} and any(self._runs(replace(candidate, keeps=(no,)), set()))
             ]
             keeps = rng.choice(there) if rng.random() < 0.1 else rng.choice(sound) if sound else 0
-            chosen.append(replace(candidate, keeps=keeps if rng.random() < 0.7 else 0))
+            chosen.append(replace(candidate, keeps=(keeps,) if keeps and rng.random() < 0.7 else ()))
         self.request = replace(self.request, candidates=tuple(chosen))
         self.keeping = [candidate for candidate in chosen if candidate.keeps]
 
@@ -176,7 +176,7 @@ class Colliding:
         sites = self.request.sites
         for width in range(candidate.stalls_min, candidate.stalls_max + 1):
             for run in itertools.permutations(sites.values(), width):
-                if sites[candidate.keeps] in run and self._may(candidate, run, instances):
+                if sites[candidate.keeps[0]] in run and self._may(candidate, run, instances):
                     yield run
 
     def _may(self, candidate, run, instances) -> bool:
@@ -259,6 +259,6 @@ def test_where_rules_can_all_hold_everybody_keeps_their_site():
             continue
         placed = {p.application_no: range(p.site_no, p.site_no + p.width) for p in solve(made.request).placements}
         for candidate in made.keeping:
-            assert candidate.keeps in placed[candidate.application_no], number
+            assert candidate.keeps[0] in placed[candidate.application_no], number
             kept += 1
     assert kept > INSTANCES / 10

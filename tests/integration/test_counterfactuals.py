@@ -12,8 +12,8 @@ from fairalloc.counterfactuals import Counterfactuals, Sort, changed
 from fairalloc.ground import Ground
 from fairalloc.model import Choice
 from solver.optimal import solve
-from tests.several_stalls import SeveralStalls
 from tests.small_seasons import SmallSeason, allowed_rank, small_season
+from tests.stalls_and_caps import StallsAndCaps
 
 INSTANCES = int(os.environ.get("FAIRALLOC_COUNTERFACTUAL_INSTANCES", "600"))
 SEVERAL_INSTANCES = INSTANCES // 3
@@ -158,7 +158,7 @@ def test_in_the_queue_a_better_choice_is_told_by_position():
     assert told > INSTANCES / 50
 
 
-def best_values(season: SeveralStalls, request, number: int | None, fair: str = ""):
+def best_values(season: StallsAndCaps, request, number: int | None, fair: str = ""):
     """The best values by trying every allocation, or every one that places an application (at a fair)."""
     options = [(c, [run for run, _ in season.placements(c)]) for c in request.candidates]
     best = None
@@ -183,7 +183,7 @@ def best_values(season: SeveralStalls, request, number: int | None, fair: str = 
     return best
 
 
-def worth_of(season: SeveralStalls, request, given):
+def worth_of(season: StallsAndCaps, request, given):
     of = {
         "placed": len(given),
         "priority": sum(len(request.candidates) - c.position + 1 for c, _ in given),
@@ -196,7 +196,7 @@ def worth_of(season: SeveralStalls, request, given):
 def test_with_several_stalls_and_caps_what_is_told_is_true_by_brute_force():
     found: Counter[Sort] = Counter()
     for number in range(SEVERAL_INSTANCES):
-        season = SeveralStalls(random.Random(number))
+        season = StallsAndCaps(random.Random(number))
         result = solve(season.request)
         finder = told_of(season, result)
         for candidate in season.request.candidates:
@@ -212,7 +212,7 @@ def test_with_several_stalls_and_caps_what_is_told_is_true_by_brute_force():
 def test_what_is_told_without_a_solver_is_true_with_several_stalls_and_caps():
     certain = 0
     for number in range(SEVERAL_INSTANCES):
-        season = SeveralStalls(random.Random(number))
+        season = StallsAndCaps(random.Random(number))
         finder = told_of(season, solve(season.request), None)
         for candidate in season.request.candidates:
             for one in finder.of(candidate.application_no):
@@ -225,7 +225,7 @@ def test_the_binding_rule_is_told_by_the_facts():
     """Each kind of binding is held against the allocation, looked at anew."""
     binds: Counter[Bind] = Counter()
     for number in range(2 * INSTANCES):
-        season = SeveralStalls(random.Random(number))
+        season = StallsAndCaps(random.Random(number))
         result = solve(season.request)
         ground = Ground(season.request, result.placements)
         by_no = {c.application_no: c for c in season.request.candidates}

@@ -10,9 +10,10 @@ import pytest
 
 from fairalloc.errors import InvalidDataError
 from fairalloc.rules import parse_rules
+from solver import verify
 from solver.optimal import solve
-from tests.several_stalls import SeveralStalls
 from tests.small_seasons import BOTH_GOALS, RULES, SmallSeason, allowed_rank, small_season
+from tests.stalls_and_caps import StallsAndCaps
 
 INSTANCES = int(os.environ.get("FAIRALLOC_LEAST_CHANGE_INSTANCES", "1200"))
 SEVERAL_INSTANCES = INSTANCES // 3
@@ -139,7 +140,7 @@ def test_with_several_stalls_and_caps_none_moves_who_need_not():
     kept = otherwise = proven = seasons = 0
     for number in range(SEVERAL_INSTANCES):
         rng = random.Random(number)
-        season = SeveralStalls(rng)
+        season = StallsAndCaps(rng)
         first = solve(season.request)
         request = changed(rng, season.request)
 
@@ -161,7 +162,7 @@ def test_with_several_stalls_and_caps_none_moves_who_need_not():
     assert proven > 0.9 * seasons
 
 
-def best_of_several(season: SeveralStalls, standing):
+def best_of_several(season: StallsAndCaps, standing):
     """The best values of the goals and then of those who stay, by trying every allocation."""
     numbers = {site.site_id: number for number, site in season.request.sites.items()}
     options = [(c, [run for run, _ in season.placements(c)]) for c in season.request.candidates]
@@ -184,6 +185,41 @@ def best_of_several(season: SeveralStalls, standing):
 
     descend(0, [], frozenset())
     return best
+
+
+def test_the_checker_knows_who_need_not_have_moved():
+    """It proves the last step, and finds an outcome that is as good on every goal and moves more."""
+    moved = 0
+    for number in range(INSTANCES):
+        rng = random.Random(number)
+        season = small_season(rng)
+        plain = solve(season.request)
+        sites = rng.sample(list(season.request.sites), len(season.request.sites))
+        standing = {c.application_no: (site,) for c, site in zip(season.request.candidates, sites, strict=False)}
+        season = replace(season, request=replace(season.request, standing=standing))
+        result = solve(season.request)
+        verdict = verify.check_files(season.files(result))
+        assert not verdict.findings, number
+        assert verdict.proven == {proof.goal: proof.value for proof in result.proofs}, number
+        if unmoved(plain, standing) < unmoved(result, standing):
+            worse = replace(result, placements=plain.placements)
+            assert any("unmoved" in finding for finding in verify.check_files(season.files(worse)).findings), number
+            moved += 1
+    assert moved > INSTANCES / 50
+
+
+def test_the_checker_adds_up_the_bound_with_several_stalls_and_caps():
+    for number in range(SEVERAL_INSTANCES):
+        rng = random.Random(number)
+        season = StallsAndCaps(rng)
+        first = solve(season.request)
+        standing = standing_of(rng, season.request, first, any_run)
+        season.request = replace(season.request, standing=standing)
+        result = solve(season.request)
+        verdict = verify.check_files(season.files(result))
+        assert not verdict.findings, f"{number}: {verdict.findings}"
+        told = {**verdict.proven, **{goal: value for goal, (value, _) in verdict.bounds.items()}}
+        assert told == {proof.goal: proof.value for proof in result.proofs}, number
 
 
 def test_it_is_no_goal_of_the_rules():
