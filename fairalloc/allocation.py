@@ -15,7 +15,7 @@ from typing import Any
 from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.model import Choice, Site
 from fairalloc.numbering import application_label
-from fairalloc.rules import Rules
+from fairalloc.rules import Goal, Rules, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,9 @@ class AllocationRequest:
     """All that an allocation depends on.
 
     ``returning`` pairs an application with a stall its applicant held before; ``earlier`` has the stalls that earlier
-    campaigns gave, by the names of the caps that count them.
+    campaigns gave, by the names of the caps that count them. ``queue_length`` is that of the whole queue, where
+    ``candidates`` are those of some periods only; 0 where they are everybody. ``standing`` are the sites that
+    applications hold already: after all goals, as many of them as possible keep exactly those.
     """
 
     rules: Rules
@@ -58,6 +60,18 @@ class AllocationRequest:
     candidates: Sequence[Candidate]
     returning: frozenset[tuple[ApplicationNo, SiteNo]] = frozenset()
     earlier: Mapping[str, int] = field(default_factory=dict)
+    queue_length: int = 0
+    standing: Mapping[ApplicationNo, tuple[SiteNo, ...]] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What is optimised one after the other."""
+        return (*self.rules.steps, Step(Goal.UNMOVED)) if self.standing else self.rules.steps
+
+    @property
+    def length(self) -> int:
+        """Of the whole queue."""
+        return self.queue_length or len(self.candidates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +184,7 @@ class CutOff:
 class AllocationResult:
     """Placements in order of application numbers, a proof per goal, and the seconds that each step took.
 
-    The mechanism `queue` has no goals: what it proves are cut-offs.
+    The mechanism `queue` has no goals: what it proves are cut-offs. ``standing`` is the request's.
     """
 
     placements: tuple[Placement, ...]
@@ -178,6 +192,7 @@ class AllocationResult:
     unplaceable: frozenset[ApplicationNo]
     seconds: Mapping[str, float]
     cut_offs: tuple[CutOff, ...] = ()
+    standing: Mapping[ApplicationNo, tuple[SiteNo, ...]] = field(default_factory=dict)
 
     def certified(self, site_ids: Mapping[SiteNo, str]) -> dict[str, Any]:
         """The proofs as they are published, sites by their ids; sets of sites that were full stand once."""
@@ -194,7 +209,12 @@ class AllocationResult:
             }
             for cut_off in self.cut_offs
         ]
-        return {"goals": self._goals(site_ids), "cut_offs": cut_offs, "full": list(map(list, full))}
+        told = {"goals": self._goals(site_ids), "cut_offs": cut_offs, "full": list(map(list, full))}
+        standing = {
+            application_label(number): "|".join(site_ids[site] for site in run)
+            for number, run in sorted(self.standing.items())
+        }
+        return {**told, "standing": standing} if standing else told
 
     def _goals(self, site_ids: Mapping[SiteNo, str]) -> list[dict[str, Any]]:
         return [

@@ -18,11 +18,14 @@ from rich.table import Table
 from rich.text import Text
 
 from fairalloc.audit import Audit
+from fairalloc.binding import Binding
 from fairalloc.bundle.folder import PAGE
+from fairalloc.changes import Changes
 from fairalloc.comparison import Measures
-from fairalloc.errors import FairallocError, InvalidDataError, VerificationFailedError
+from fairalloc.errors import FairallocError, InfeasibleError, InvalidDataError, VerificationFailedError
 from fairalloc.numbering import application_label
-from fairalloc.services.lookup import ApplicationView, Explanation
+from fairalloc.services.explaining import Explanation
+from fairalloc.services.lookup import ApplicationView
 
 SHOWN_DEFECTS = 25
 
@@ -95,6 +98,8 @@ def show_error(error: FairallocError) -> None:
         places, message = error.defects, f"the input has {_many(len(error.defects), 'defect')}; nothing was stored"
     elif isinstance(error, VerificationFailedError):
         places, message = error.findings, f"verification failed with {_many(len(error.findings), 'finding')}"
+    elif isinstance(error, InfeasibleError):
+        places, message = error.rules, f"{_many(len(error.rules), 'hard rule')} cannot all hold"
     err.print(f"error: {message}", style="bold red", markup=False, soft_wrap=True)
     for place in places[:SHOWN_DEFECTS]:
         err.print(f"  {place}", markup=False, soft_wrap=True)
@@ -102,6 +107,14 @@ def show_error(error: FairallocError) -> None:
         err.print(f"  ... and {len(places) - SHOWN_DEFECTS:,} more", markup=False)
     if error.remedy:
         err.print(f"remedy: {error.remedy}", markup=False, soft_wrap=True)
+
+
+def change_facts(found: Changes) -> dict[str, int | str]:
+    """What an allocation changes for the holders of an earlier one, and who they are."""
+    facts: dict[str, int | str] = {"keep their sites": len(found.kept)}
+    for name, of in (("move", found.moved), ("win a place", found.won), ("lose their place", found.lost)):
+        facts[name] = f"{len(of)}: {', '.join(one[0] for one in of)}" if of else 0
+    return facts
 
 
 def show_comparison(variants: Sequence[Measures], *, as_json: bool) -> None:
@@ -224,11 +237,37 @@ def explanation_json(found: Explanation) -> dict[str, Any]:
             "choice": str(report.choice),
             "room": report.room,
             "cut_off": report.cut_off,
+            "binding": _binding_json(binding),
             "words": words,
         }
-        for report, words in zip(found.reports, found.sentences, strict=True)
+        for report, binding, words in zip(found.reports, found.bindings, found.sentences, strict=True)
     ]
-    return {**view_json(found.view), "choices": choices}
+    counterfactuals = [
+        {
+            "sort": one.change.sort,
+            "fair": one.change.fair,
+            "stalls": one.change.stalls,
+            "without": sorted(one.change.without),
+            "position": one.change.position,
+            "choice": one.rank,
+            "solved": one.solved,
+            "nearest": one.nearest,
+            "words": words,
+        }
+        for one, words in zip(found.counterfactuals, found.changes, strict=True)
+    ]
+    binding = None if found.binding is None else _binding_json(found.binding)
+    return {**view_json(found.view), "binding": binding, "choices": choices, "counterfactuals": counterfactuals}
+
+
+def _binding_json(binding: Binding) -> dict[str, Any]:
+    return {
+        "kind": binding.bind,
+        "rule": binding.rule_id,
+        "clause": binding.clause,
+        "holders": [application_label(number) for number in binding.holders],
+        "words": binding.words,
+    }
 
 
 def show_explanation(found: Explanation) -> None:
@@ -236,6 +275,12 @@ def show_explanation(found: Explanation) -> None:
     show_view(found.view)
     for report, words in zip(found.reports, found.sentences, strict=True):
         out.print(f"choice {report.rank}: {words}", soft_wrap=True, markup=False)
+    if found.binding is not None:
+        rule = f", rule {found.binding.rule_id}" if found.binding.rule_id else ""
+        clause = f" ({found.binding.clause})" if found.binding.clause else ""
+        out.print(f"what binds: {found.binding.bind}{rule}{clause}", soft_wrap=True, markup=False)
+    for words in found.changes:
+        out.print(f"what would have changed it: {words}", soft_wrap=True, markup=False)
 
 
 def show_view(view: ApplicationView) -> None:

@@ -59,7 +59,7 @@ class Limits:
     """
 
     prices: Mapping[str, int] | None
-    last: Mapping[tuple[str, str, str, str, tuple[str, ...]], int] | None
+    last: Mapping[CutOffKey, int] | None
 
     @classmethod
     def of(cls, certificate: Mapping[str, Any]) -> Limits:
@@ -74,10 +74,21 @@ class Limits:
         return cls({site: price for part in proof["parts"] for site, price in part["prices"].items()}, None)
 
 
-def _key(cut_off: Mapping[str, Any]) -> tuple[str, str, str, str, tuple[str, ...]]:
+CutOffKey = tuple[str, str, str, str, tuple[str, ...]]
+"""A choice and whom it suits alike: choice, period, category, needs, pools."""
+
+
+def _key(cut_off: Mapping[str, Any]) -> CutOffKey:
     names = ("choice", "period", "category", "needs")
     choice, period, category, needs = (str(cut_off[name]) for name in names)
     return choice, period, category, needs, tuple(cut_off["pools"])
+
+
+def certified_key(
+    choice: str, period: str, category: str, needs: AbstractSet[str], pools: tuple[str, ...]
+) -> CutOffKey:
+    """The key of a cut-off as it is published."""
+    return choice, period, category, "|".join(sorted(needs)), pools
 
 
 class CutOffs:
@@ -151,8 +162,8 @@ class CutOffs:
             return Room.FREE, None
         if self._limits.last is not None:
             pools = tuple(sorted(pool for pool, kinds in self._pools.items() if asker.kind in kinds))
-            needs = "|".join(sorted(asker.needs))
-            return Room.FULL, self._limits.last.get((str(choice), asker.period, asker.category, needs, pools))
+            key = certified_key(str(choice), asker.period, asker.category, asker.needs, pools)
+            return Room.FULL, self._limits.last.get(key)
         prices = self._limits.prices
         if prices is None:
             return Room.FULL, None
@@ -195,6 +206,14 @@ def runs_of(sites: Iterable[Site], width: int) -> Iterator[tuple[Site, ...]]:
             yield tuple(streak[-width:])
 
 
+def choice_place(choice: Choice, asker: Asker, fair_names: Mapping[str, str]) -> str:
+    """What a choice asks for, in words: where, for what goods, when."""
+    place = "Any fair" if choice.fair_id is None else fair_names.get(choice.fair_id) or choice.fair_id
+    stall = f", stall {choice.number}" if choice.number is not None else ""
+    several = f", {asker.stalls} side by side" if asker.stalls > 1 else ""
+    return f"{place}{stall}, {asker.category}, {asker.period}{several}"
+
+
 def choice_words(
     report: ChoiceReport, asker: Asker, position: int, fair_names: Mapping[str, str], *, missed: bool
 ) -> str:
@@ -202,11 +221,6 @@ def choice_words(
 
     ``missed`` tells that the applicant would rather be there than where they are.
     """
-    choice = report.choice
-    place = "Any fair" if choice.fair_id is None else fair_names.get(choice.fair_id) or choice.fair_id
-    stall = f", stall {choice.number}" if choice.number is not None else ""
-    several = f", {asker.stalls} side by side" if asker.stalls > 1 else ""
-    where = f"{place}{stall}, {asker.category}, {asker.period}{several}"
     told = {
         Room.NONE: "no site for these goods and needs.",
         Room.HELD: "your place.",
@@ -221,4 +235,4 @@ def choice_words(
             if report.cut_off < position
             else "its places went to applications that would have had none, or a worse one, elsewhere."
         )
-    return f"{where}: {told}"
+    return f"{choice_place(report.choice, asker, fair_names)}: {told}"

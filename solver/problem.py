@@ -13,7 +13,7 @@ Every path through a hub is allowed, so that the network loses nothing and adds 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -59,6 +59,7 @@ class Problem:
         option_start: (n + 1,) offsets of the applications' options, which are in order of rank.
         option_hub: (o,) the hub an option leads into.
         option_rank: (o,) its rank, from 1.
+        option_own: (o,) 1 where it leads to nothing but the site that the application holds already, else 0.
         hub_start: (h + 1,) offsets of the hubs' classes.
         hub_class: (e,) classes that a hub reaches.
         class_start: (c + 1,) offsets of the classes' sites; a class's capacity is the length of its list.
@@ -73,6 +74,7 @@ class Problem:
     option_start: IntArray
     option_hub: IntArray
     option_rank: IntArray
+    option_own: IntArray
     hub_start: IntArray
     hub_class: IntArray
     class_start: IntArray
@@ -142,20 +144,29 @@ def build_problem(request: AllocationRequest) -> Problem:
     Who is sure of a site reaches that one only, and nobody else does: every optimum puts them there.
     """
     candidates = sorted(request.candidates, key=lambda candidate: candidate.position)
-    index = _SiteIndex(request.sites, candidates)
+    index = _SiteIndex(request.sites, candidates, {site for run in request.standing.values() for site in run})
     hubs = _Hubs(index)
     signatures = Signatures(request.rules)
     option_count: list[int] = []
     option_hub: list[int] = []
     option_rank: list[int] = []
+    option_own: list[int] = []
     for candidate in candidates:
         signature = signatures.of(candidate)
         before = len(option_hub)
+        own = hubs.own(request.standing.get(candidate.application_no, ()), signature)
         for rank, choice in enumerate(candidate.choices, start=1):
             hub = hubs.of(choice, signature)
-            if hub is not None:
-                option_hub.append(hub)
+            if hub is None:
+                continue
+            if own is not None and hubs.classes[own][0] in hubs.classes[hub]:
+                option_hub.append(own)
                 option_rank.append(rank)
+                option_own.append(1)
+                own = None
+            option_hub.append(hub)
+            option_rank.append(rank)
+            option_own.append(0)
         option_count.append(len(option_hub) - before)
     parts = {period.id: part for part, period in enumerate(request.rules.periods)}
     n = len(candidates)
@@ -165,6 +176,7 @@ def build_problem(request: AllocationRequest) -> Problem:
         option_start=_offsets(option_count),
         option_hub=_array(option_hub),
         option_rank=_array(option_rank),
+        option_own=_array(option_own),
         hub_start=_offsets([len(classes) for classes in hubs.classes]),
         hub_class=_array(item for classes in hubs.classes for item in classes),
         class_start=_offsets([len(sites) for sites in index.class_sites]),
@@ -178,7 +190,7 @@ def build_problem(request: AllocationRequest) -> Problem:
 class _SiteIndex:
     """The classes, and where to find them by fair and period or by exact stall."""
 
-    def __init__(self, sites: Mapping[SiteNo, Site], candidates: list[Candidate]) -> None:
+    def __init__(self, sites: Mapping[SiteNo, Site], candidates: list[Candidate], held: Collection[SiteNo]) -> None:
         named = {
             (choice.fair_id, candidate.period, choice.number)
             for candidate in candidates
@@ -190,12 +202,13 @@ class _SiteIndex:
             site = sites[number]
             if site.closed:
                 continue
-            alone = number if (site.fair_id, site.period, site.number) in named else None
+            alone = number if number in held or (site.fair_id, site.period, site.number) in named else None
             grouped[site.period, site.fair_id, site.categories, site.features, site.pool, alone].append(number)
         self.class_sites = list(grouped.values())
         self.class_like = [sites[numbers[0]] for numbers in self.class_sites]
         self.by_fair: dict[tuple[str, str], list[int]] = defaultdict(list)
         self.by_stall: dict[tuple[str, str, str], int] = {}
+        self.class_of = {number: place for place, numbers in enumerate(self.class_sites) for number in numbers}
         self.by_period: dict[str, list[int]] = defaultdict(list)
         for position, site in enumerate(self.class_like):
             self.by_fair[site.fair_id, site.period].append(position)
@@ -220,6 +233,15 @@ class _Hubs:
         self._known: dict[tuple[Choice, Signature], int | None] = {}
         self.classes: list[list[int]] = []
         self.periods: list[str] = []
+
+    def own(self, held: Sequence[SiteNo], signature: Signature) -> int | None:
+        """The hub of nothing but a site that is held; None where that is no single open one, or does not suit."""
+        class_ = self._index.class_of.get(held[0]) if len(held) == 1 else None
+        if class_ is None or not signature.suits(self._index.class_like[class_]):
+            return None
+        self.classes.append([class_])
+        self.periods.append(signature.period)
+        return len(self.classes) - 1
 
     def of(self, choice: Choice, signature: Signature) -> int | None:
         key = (choice, signature)

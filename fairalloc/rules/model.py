@@ -92,7 +92,8 @@ class Goal(StrEnum):
     ``reserves`` stalls that quotas' own applicants fill · ``minimums`` stalls towards the rules' minimums ·
     ``distinct`` applicants with a place · ``placed`` applications with a place · ``priority`` points of the placed ·
     ``choices`` choice ranks, least · ``extra_stalls`` stalls beyond what was needed · ``comfort`` returning vendors on
-    their stall, less neighbours that soft spacing would part.
+    their stall, less neighbours that soft spacing would part · ``unmoved`` applications that keep exactly the
+    sites that they hold: never a goal of the rules, but the last one where a season is allocated again.
     """
 
     RESERVES = "reserves"
@@ -103,6 +104,7 @@ class Goal(StrEnum):
     CHOICES = "choices"
     EXTRA_STALLS = "extra_stalls"
     COMFORT = "comfort"
+    UNMOVED = "unmoved"
 
 
 OPENING_GOALS = frozenset({Goal.RESERVES, Goal.MINIMUMS, Goal.DISTINCT, Goal.EXTRA_STALLS, Goal.PLACED, Goal.PRIORITY})
@@ -143,6 +145,8 @@ class Mechanism(Rule):
             return self
         if len(set(self.goals)) != len(self.goals):
             raise ValueError("a goal is listed twice")
+        if Goal.UNMOVED in self.goals:
+            raise ValueError('"unmoved" is no goal of the rules: it is asked for with `allocate --keep`')
         before = self.goals[: min((self.goals.index(g) for g in self.goals if g not in OPENING_GOALS), default=99)]
         if not {Goal.PLACED, Goal.PRIORITY} & set(before):
             raise ValueError(

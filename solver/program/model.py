@@ -15,8 +15,9 @@ from __future__ import annotations
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ from fairalloc.allocation import Candidate
 from fairalloc.caps import NOTHING, cap_key, room
 from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.rules import Goal, Rules, Step
+from fairalloc.suiting import meets
 from solver.problem import IntArray, Signature, Signatures
 from solver.program.runs import Pot, Run, Runs
 
@@ -46,12 +48,16 @@ class Row(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A column: candidate ``index`` takes its choice of that rank through a pot; ``own`` on a stall held before."""
+    """A column: candidate ``index`` takes its choice of that rank through a pot.
+
+    ``own``: on a stall held before; ``stays``: on exactly the sites that it holds now.
+    """
 
     index: int
     rank: int
     pot: int
     own: bool = False
+    stays: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +117,7 @@ class Program:
         candidates: of the part, in queue order.
         total: length of the whole queue.
         returning: sites that applications' applicants held before.
+        standing: sites that applications hold now.
         earlier: stalls that earlier campaigns gave, by the names of the caps that count them.
     """
 
@@ -121,6 +128,7 @@ class Program:
         candidates: Sequence[Candidate],
         total: int,
         returning: Mapping[ApplicationNo, Sequence[SiteNo]],
+        standing: Mapping[ApplicationNo, Run] = MappingProxyType({}),
         earlier: Mapping[str, int] = NOTHING,
     ) -> None:
         self._earlier = earlier
@@ -138,6 +146,7 @@ class Program:
         self.anywhere: list[int] = []
         self.cuts: dict[int, Cut] = {}
         self._cut_from: dict[int, list[int]] = defaultdict(list)
+        self.standing = standing
         self._returning = returning if Goal.COMFORT in rules.mechanism.goals else {}
         self._rows: dict[tuple[Row, object], int] = {}
         self._pot_ids: dict[Pot, int | None] = {}
@@ -159,7 +168,7 @@ class Program:
     def gain(self, step: Step, column: Ask | Give | Target | Excess) -> int:
         """What a unit of a column adds to a step."""
         match column:
-            case Ask(index, rank, pot, own):
+            case Ask(index, rank, pot, own, stays):
                 match step.goal:
                     case Goal.PLACED:
                         return 1
@@ -171,6 +180,8 @@ class Program:
                         return self.pots[pot].width - self.candidates[index].stalls_min
                     case Goal.COMFORT:
                         return int(own)
+                    case Goal.UNMOVED:
+                        return int(stays)
             case Target(counted):
                 return int(counted == step)
             case Excess():
@@ -278,6 +289,18 @@ class Program:
                     self._ask_own(index, rank, pot)
             if choice.fair_id is not None and choice.number is None:
                 fairs.add(choice.fair_id)
+        if candidate.application_no in self.standing:
+            self._ask_to_stay(index, signature, self.standing[candidate.application_no])
+
+    def _ask_to_stay(self, index: int, signature: Signature, run: Run) -> None:
+        """Asks for exactly the sites that the application holds, by the first choice that they meet."""
+        candidate = self.candidates[index]
+        fair, numbers = self.runs.site(run[0]).fair_id, [self.runs.site(number).number for number in run]
+        rank = next((n for n, choice in enumerate(candidate.choices, start=1) if meets(choice, fair, numbers)), 0)
+        if rank and candidate.stalls_min <= len(run) <= candidate.stalls_max:
+            pot = replace(self._pot_of(candidate, fair, signature, len(run), None), run=run)
+            own = not set(run).isdisjoint(self._returning.get(candidate.application_no, ()))
+            self._add_ask(index, rank, self._pot(pot), own=own, stays=True)
 
     def _pot_of(self, candidate: Candidate, fair: str, signature: Signature, width: int, number: str | None) -> Pot:
         group = candidate.group if self.rules.spacing is not None else ""
@@ -312,7 +335,7 @@ class Program:
                 own = Pot(pot.fair, pot.signature, pot.width, pot.number, held, pot.group)
                 self._add_ask(index, rank, self._pot(own), own=True)
 
-    def _add_ask(self, index: int, rank: int, pot: int | None, *, own: bool = False) -> None:
+    def _add_ask(self, index: int, rank: int, pot: int | None, *, own: bool = False, stays: bool = False) -> None:
         if pot is None:
             return
         candidate, at = self.candidates[index], self.pots[pot]
@@ -321,7 +344,7 @@ class Program:
             self.forced.add(application)
         of_cell = ((row, sign * at.width) for row, sign in self.cell(candidate, at.fair))
         held = self._held_by(candidate, at.fair, at.width)
-        self._add(Ask(index, rank, pot, own), [(application, 1), (self.pot_row[pot], 1), *of_cell, *held])
+        self._add(Ask(index, rank, pot, own, stays), [(application, 1), (self.pot_row[pot], 1), *of_cell, *held])
 
     def entries_of(self, index: int, pot: int) -> Entries:
         """What an ask takes of the rows that there are, be it a column or not; its pot's balance and cuts left out."""

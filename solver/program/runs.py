@@ -25,6 +25,7 @@ class Pot:
         number: a stall that a run must hold by the choice made; None for any.
         own: sites that a run must hold, because the applicant held them before or is sure of them; none for any.
         group: the product group, where spacing looks at it; else "".
+        run: the one run that it takes; none for any.
     """
 
     fair: str
@@ -33,6 +34,7 @@ class Pot:
     number: str | None = None
     own: tuple[SiteNo, ...] = ()
     group: str = ""
+    run: Run = ()
 
 
 class Runs:
@@ -72,6 +74,8 @@ class Runs:
             found = [run for run in found if any(self._sites[n].number == pot.number for n in run)]
         if pot.own:
             found = [run for run in found if set(pot.own) <= set(run)]
+        if pot.run:
+            found = [run for run in found if run == pot.run]
         return found
 
     def stretches(self, spacing: Spacing | None, group: str, run: Run) -> list[str]:

@@ -16,15 +16,18 @@ Placed = Sequence[tuple[int, Run, int]]
 
 
 def values(
-    program: Program, placements: Sequence[Placement], returning: Mapping[ApplicationNo, Sequence[SiteNo]]
+    program: Program,
+    placements: Sequence[Placement],
+    returning: Mapping[ApplicationNo, Sequence[SiteNo]],
+    steps: Sequence[Step],
 ) -> list[int]:
-    """The value of each of the rules' steps."""
+    """The value of each step."""
     index = {candidate.application_no: place for place, candidate in enumerate(program.candidates)}
     placed = [
         (index[p.application_no], tuple(SiteNo(p.site_no + offset) for offset in range(p.width)), p.choice_rank)
         for p in placements
     ]
-    return [_value(program, step, placed, returning) for step in program.rules.steps]
+    return [_value(program, step, placed, returning) for step in steps]
 
 
 def _value(program: Program, step: Step, placed: Placed, returning: Mapping[ApplicationNo, Sequence[SiteNo]]) -> int:
@@ -44,6 +47,10 @@ def _value(program: Program, step: Step, placed: Placed, returning: Mapping[Appl
             held = (returning.get(candidate.application_no, ()) for candidate in candidates)
             own = sum(not set(run).isdisjoint(sites) for (_, run, _), sites in zip(placed, held, strict=True))
             return own - _crowded(program, placed)
+        case Goal.UNMOVED:
+            return sum(
+                program.standing.get(program.candidates[index].application_no) == run for index, run, _ in placed
+            )
     return _towards(program, step, placed)
 
 

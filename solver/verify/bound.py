@@ -141,7 +141,14 @@ class Bound:
         keeps = season.keeps.get(name, ())
         comfort = weights.get("comfort", 0)
         # With comfort, a run that holds a stall held before is worth more than another: both are looked at.
-        ways = [(0, keeps), *((comfort, (*keeps, own)) for own in (season.held_by(application) if comfort else ()))]
+        ways = [
+            (0, keeps, 0),
+            *((comfort, (*keeps, own), 0) for own in (season.held_by(application) if comfort else ())),
+        ]
+        if weights.get("unmoved") and name in season.standing:
+            stands = tuple(season.standing[name].split("|"))
+            gain = weights["unmoved"] + comfort * (not set(stands).isdisjoint(season.held_by(application)))
+            ways.append((gain, (*keeps, *stands), len(stands)))
         points = len(season.outcome) + 1 - int(season.outcome[name]["queue_position"])
         base = weights.get("placed", 0) + points * weights.get("priority", 0)
         person = list(counts.person(application))
@@ -155,7 +162,9 @@ class Bound:
             own = self._cuts.touched([(("applications", name), 1), *((("caps", cap), width) for cap in caps)])
             worth = base + per_stall * width - widths[0] * weights.get("extra_stalls", 0)
             for rank, choice in enumerate(application["choices"].split("|"), start=1):
-                for gain, through in ways:
+                for gain, through, only in ways:
+                    if only not in {0, width}:
+                        continue
                     price = self._by_choice(asker, choice, width, own, through)
                     if price is not None:
                         left = worth + gain - rank * per_rank - price

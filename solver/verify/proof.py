@@ -10,7 +10,8 @@ from solver.verify.bound import SORTS, Bound
 from solver.verify.counts import DISTINCT, Counts
 from solver.verify.season import Row, Season
 
-KNOWN_GOALS = {"placed", "priority", "choices", "extra_stalls", "comfort", DISTINCT}
+UNMOVED = "unmoved"
+KNOWN_GOALS = {"placed", "priority", "choices", "extra_stalls", "comfort", DISTINCT, UNMOVED}
 PRICES = ("prices", "cap_prices", "stretch_prices", "target_prices")
 Part = Mapping[str, Any]
 
@@ -23,7 +24,8 @@ def certificate_proves(
     bounds: dict[str, tuple[int, int]],
 ) -> Iterator[str]:
     """Each step of the rules, in their order, is bounded by its prices while the steps before it are held."""
-    steps, proofs = counts.steps(), certificate["goals"]
+    # Allocated again, the last step is that as many as possible keep exactly the sites that they held.
+    steps, proofs = [*counts.steps(), *([UNMOVED] if season.standing else [])], certificate["goals"]
     if [proof["goal"] for proof in proofs] != steps or not {s for s in steps if "/" not in s} <= KNOWN_GOALS:
         yield f"certificate.json: the rules' goals are {steps}, the certificate proves others"
         return
@@ -57,7 +59,7 @@ def certificate_proves(
 def _prices_must_meet(season: Season, counts: Counts, steps: Sequence[str]) -> bool:
     """Where each placement takes one site and nothing else is scarce, prices that meet the optimum always exist."""
     several = season.rules.get("stalls", {}).get("multiple") == "adjacent"
-    simple = list(steps) in (["priority"], ["priority", "choices"])
+    simple = [step for step in steps if step != UNMOVED] in (["priority"], ["priority", "choices"])
     return simple and not (several or counts.anything or season.keeps)
 
 
@@ -125,8 +127,6 @@ def _gain(season: Season, step: str, application: Row, run: Sequence[Row]) -> in
     """What a placement alone adds to a step."""
     outcome = season.outcome[application["application_id"]]
     match step:
-        case "placed":
-            return 1
         case "priority":
             return len(season.outcome) + 1 - int(outcome["queue_position"])
         case "choices":
@@ -135,7 +135,9 @@ def _gain(season: Season, step: str, application: Row, run: Sequence[Row]) -> in
             return len(run) - season.widths(application)[0]
         case "comfort":
             return int(not {site["site_id"] for site in run}.isdisjoint(season.held_by(application)))
-    return 0
+        case "unmoved":
+            return int("|".join(site["site_id"] for site in run) == season.standing.get(application["application_id"]))
+    return int(step == "placed")
 
 
 def _bound(season: Season, counts: Counts, step: str, part: Part, values: Mapping[str, _Values]) -> int:

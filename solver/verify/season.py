@@ -64,7 +64,8 @@ class Season:
 
     ``by_fair`` has the sites of a fair in a period in the order in which they stand, ``held`` the sites that an
     applicant held before, ``own_sites`` the categories that stand only on sites which name them. ``keeps`` has the
-    sites that an application is sure of, which nobody else may have, and ``earlier`` what earlier campaigns gave.
+    sites that an application is sure of, which nobody else may have, ``earlier`` what earlier campaigns gave, and
+    ``standing`` the sites (``|``) that applications held when the season was allocated again.
     """
 
     rules: Mapping[str, Any]
@@ -79,6 +80,7 @@ class Season:
     earlier: Sequence[Row] = ()
     keeps: dict[str, tuple[str, ...]] = field(default_factory=dict)
     keepers: dict[str, str] = field(default_factory=dict)
+    standing: dict[str, str] = field(default_factory=dict)
     known_runs: dict[tuple[str, Signature, int], list[Run]] = field(default_factory=dict)
 
     @classmethod
@@ -101,6 +103,7 @@ class Season:
             fairs_in={period: [f for f, p in by_fair if p == period] for _, period in by_fair},
             held=held,
             earlier=tables.earlier,
+            standing=dict(tables.certificate.get("standing", {})),
         )
 
     def keep(self, keeps: Mapping[str, tuple[str, ...]]) -> None:

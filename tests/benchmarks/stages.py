@@ -5,12 +5,15 @@ from __future__ import annotations
 import gc
 import json
 import os
+import random
 import resource
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 from chain.client import LedgerClient, deploy
@@ -23,6 +26,8 @@ from data.store import open_store
 from data.synthetic import synthesize
 from fairalloc.audit import audit_bundle, audit_chain, audit_database
 from fairalloc.bundle.files import certificate_file, outcome_file
+from fairalloc.counterfactuals import Counterfactuals, Sort
+from fairalloc.ground import Ground
 from fairalloc.ledger import Record, Submit
 from fairalloc.outcome import outcomes
 from fairalloc.rules import parse_rules, read_rules
@@ -40,6 +45,9 @@ from fairalloc.services.stages import (
 from fairalloc.status import Status
 from solver.optimal import solve
 from solver.verify import check_files
+
+SAMPLE = 500
+"""Counterfactuals that are solved again."""
 
 
 class NoProgress:
@@ -188,7 +196,47 @@ def gas_by_kind(entries) -> dict[str, float]:
     return {kind: gas / count for kind, (gas, count) in spent.items()}
 
 
-STAGES = {"solve": measure_solve, "several": measure_several, "season": measure_season}
+def measure_explain(size: int) -> dict[str, object]:
+    """What would have changed each outcome, for everyone who waits; of that a sample is solved again."""
+    with tempfile.TemporaryDirectory() as scratch:
+        store, context = frozen(size, Path(scratch))
+        request = allocation_request(store, context)
+    result = solve(request)
+    certificate = result.certified({number: site.site_id for number, site in request.sites.items()})
+    fairs = {fair.fair_id: fair for fair in context.season.fairs}
+    finder = Counterfactuals(Ground(request, result.placements), certificate, fairs, None)
+    waiting = sorted({c.application_no for c in request.candidates} - {p.application_no for p in result.placements})
+    seconds, told = timed(lambda: [(number, one.change) for number in waiting for one in finder.of(number)])
+    sample = random.Random(2026).sample(told, min(SAMPLE, len(told)))
+
+    def solve_again() -> int:
+        true = 0
+        for number, change in sample:
+            true += finder.solved(number, change, solve) is not None
+            if change.sort is Sort.POSITION:  # the next position is one too far
+                beyond = replace(change, position=change.position + 1)
+                true -= finder.solved(number, beyond, solve) is not None
+        return true
+
+    again, true = timed(solve_again)
+    return {
+        "applications": size,
+        "waiting": len(waiting),
+        "told": dict(Counter(str(change.sort) for _, change in told)),
+        "explain_s": seconds,
+        "sampled": dict(Counter(str(change.sort) for _, change in sample)),
+        "true": true,
+        "solve_again_s": again,
+        "peak_mb": megabytes(),
+    }
+
+
+STAGES = {
+    "solve": measure_solve,
+    "several": measure_several,
+    "season": measure_season,
+    "explain": measure_explain,
+}
 
 if __name__ == "__main__":
     json.dump(STAGES[sys.argv[1]](int(sys.argv[2])), sys.stdout)

@@ -24,6 +24,7 @@ def test_everything_is_measured(monkeypatch, tmp_path, capsys):
     assert queue["status"] == "stable"
     assert min(queue["placed"], queue["ours_placed"]) > 0
     assert results["season"][0]["transitions"] > 0
+    assert results["explain"][0]["true"] == sum(results["explain"][0]["sampled"].values()) > 0
     printed = capsys.readouterr().out
     assert "gas per transition" in printed
     assert "proven bound" in printed
