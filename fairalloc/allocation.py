@@ -39,6 +39,7 @@ class Candidate:
     applicant: str = ""
     owner: str = ""
     keeps: SiteNo = SiteNo(0)
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +142,20 @@ class GoalProof:
 
 
 @dataclass(frozen=True, slots=True)
-class CutOff:
-    """Where the mechanism `queue` closed a choice for those it suits alike (period, category, needs, pools).
+class WallProof:
+    """Prices at one fair in one period: those admitted and one more would have to take more than all of them."""
 
-    By position ``last`` the ``sites``, all that the choice reaches among them, were full with applications that can go
-    nowhere else.
+    prices: Mapping[SiteNo, int]
+    stretch_prices: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CutOff:
+    """Where the mechanism `queue` closed a choice for those it means the same to.
+
+    By position ``last`` the choice was full. Where each placement takes one site that is proven by ``sites``, all that
+    the choice reaches among them, full with applications that can go nowhere else. Elsewhere by ``wall`` and the first
+    ``ahead`` in the fair's line, of whom ``last`` is the last; without a wall it is not proven.
     """
 
     choice: str
@@ -154,14 +164,27 @@ class CutOff:
     needs: frozenset[str]
     pools: frozenset[str]
     last: int
-    sites: frozenset[SiteNo]
+    sites: frozenset[SiteNo] = frozenset()
+    stalls: int = 1
+    group: str = ""
+    keeps: SiteNo = SiteNo(0)
+    ahead: int = 0
+    wall: WallProof | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Blocking:
+    """An application that would rather have a place, and that the fair would rather have; ``choice`` names the fair."""
+
+    application_no: ApplicationNo
+    choice: str
 
 
 @dataclass(frozen=True, slots=True)
 class AllocationResult:
     """Placements in order of application numbers, a proof per goal, and the seconds that each step took.
 
-    The mechanism `queue` has no goals: what it proves are cut-offs.
+    The mechanism `queue` has no goals: what it proves are cut-offs; ``blocking`` is where it could not be stable.
     """
 
     placements: tuple[Placement, ...]
@@ -169,23 +192,47 @@ class AllocationResult:
     unplaceable: frozenset[ApplicationNo]
     seconds: Mapping[str, float]
     cut_offs: tuple[CutOff, ...] = ()
+    blocking: tuple[Blocking, ...] = ()
 
     def certified(self, site_ids: Mapping[SiteNo, str]) -> dict[str, Any]:
-        """The proofs as they are published, sites by their ids; sets of sites that were full stand once."""
+        """The proofs as they are published, sites by their ids; what many cut-offs share stands once."""
         full: dict[tuple[str, ...], int] = {}
-        cut_offs = [
-            {
-                "choice": cut_off.choice,
-                "period": cut_off.period,
-                "category": cut_off.category,
-                "needs": "|".join(sorted(cut_off.needs)),
-                "pools": sorted(cut_off.pools),
-                "last": cut_off.last,
-                "full": full.setdefault(tuple(sorted(site_ids[site] for site in cut_off.sites)), len(full)),
-            }
-            for cut_off in self.cut_offs
-        ]
-        return {"goals": self._goals(site_ids), "cut_offs": cut_offs, "full": list(map(list, full))}
+        walls: dict[int, int] = {}
+        told: list[dict[str, Any]] = []
+        cut_offs = []
+        for cut_off in self.cut_offs:
+            proof: dict[str, Any] = {}
+            if cut_off.sites:
+                proof = {"full": full.setdefault(tuple(sorted(site_ids[site] for site in cut_off.sites)), len(full))}
+            elif cut_off.wall is not None:
+                wall = walls.setdefault(id(cut_off.wall), len(walls))
+                if wall == len(told):
+                    prices = {site_ids[site]: price for site, price in cut_off.wall.prices.items()}
+                    told.append({"prices": prices, "stretch_prices": dict(cut_off.wall.stretch_prices)})
+                proof = {"ahead": cut_off.ahead, "wall": wall}
+            cut_offs.append(
+                {
+                    "choice": cut_off.choice,
+                    "period": cut_off.period,
+                    "category": cut_off.category,
+                    "needs": "|".join(sorted(cut_off.needs)),
+                    "pools": sorted(cut_off.pools),
+                    "stalls": cut_off.stalls,
+                    "group": cut_off.group,
+                    "keeps": site_ids.get(cut_off.keeps, ""),
+                    "last": cut_off.last,
+                    **proof,
+                }
+            )
+        return {
+            "goals": self._goals(site_ids),
+            "cut_offs": cut_offs,
+            "full": list(map(list, full)),
+            "walls": told,
+            "blocking": [
+                {"application_id": application_label(of.application_no), "choice": of.choice} for of in self.blocking
+            ],
+        }
 
     def _goals(self, site_ids: Mapping[SiteNo, str]) -> list[dict[str, Any]]:
         return [

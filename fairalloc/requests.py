@@ -44,6 +44,7 @@ def build_request(
             stalls_max=application.stalls_max if several else 1,
             applicant=labels[application.applicant_id],
             owner=numbers.owners.get(application.applicant_id, labels[application.applicant_id]),
+            region=applicants[application.applicant_id].region,
         )
         for application in taking_part
     )

@@ -18,7 +18,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from fairalloc.instants import Instant, instant_of, parse_instant
 from fairalloc.rules.base import Name, Rule, Strict
-from fairalloc.rules.placing import Cap, FairCap, Minimum, Numbering, Pool, Quota, Spacing, Stalls
+from fairalloc.rules.placing import Cap, FairCap, FairPriority, Minimum, Numbering, Pool, Quota, Spacing, Stalls
 
 
 def _instant(value: object) -> int:
@@ -242,22 +242,23 @@ class Rules(Strict):
     fair_caps: tuple[FairCap, ...] = ()
     quotas: tuple[Quota, ...] = ()
     minimums: tuple[Minimum, ...] = ()
+    fair_priorities: tuple[FairPriority, ...] = ()
     spacing: Spacing | None = None
     stalls: Stalls = Stalls(id="one-stall", multiple="refuse")
     numbering: Numbering = Numbering(id="numbering", returning="keep")
 
     @model_validator(mode="after")
-    def _queue_serves_one_stall_each(self) -> Self:
-        if self.mechanism.name == "queue" and not self.gives_one_site_each:
-            raise ValueError(
-                'the mechanism "queue" gives one stall to each application: leave out caps, fair_caps, quotas, minimums,'
-                " spacing and guaranteed stalls, and do not serve several adjacent stalls,"
-                ' or take the mechanism "optimal"'
-            )
+    def _only_the_queue_knows_fair_priorities(self) -> Self:
+        if self.fair_priorities and self.mechanism.name != "queue":
+            raise ValueError('fair_priorities are part of the mechanism "queue": the goals of "optimal" know one queue')
+        fairs = [fair for rule in self.fair_priorities for fair in rule.fairs]
+        _unique("fair in fair_priorities", fairs)
         return self
 
     @model_validator(mode="after")
     def _goals_fit_the_rules(self) -> Self:
+        if self.mechanism.name == "queue":
+            return self
         needed = (
             (Goal.RESERVES, "quotas", bool(self.quotas)),
             (Goal.MINIMUMS, "minimums", bool(self.minimums)),
@@ -265,7 +266,9 @@ class Rules(Strict):
         for goal, name, present in needed:
             if present != (goal in self.mechanism.goals):
                 told = f"the rules have {name}" if present else f"there are no {name} in the rules"
-                raise ValueError(f'the goal "{goal}" and {name} go together: {told}, so {"add" if present else "drop"} it')
+                raise ValueError(
+                    f'the goal "{goal}" and {name} go together: {told}, so {"add" if present else "drop"} it'
+                )
         if self.spacing is not None and self.spacing.strength == "soft" and Goal.COMFORT not in self.mechanism.goals:
             raise ValueError('soft spacing is part of the goal "comfort": add it to the goals')
         return self
@@ -299,12 +302,13 @@ class Rules(Strict):
         _unique("kind", (kind.id for kind in self.kinds))
         _unique("feature", self.features)
         _unique("rule", (rule.id for rule in self.rules()))
-        naming_kinds: tuple[Admission | ApplicationCap | Cap | Pool | Priority | Quota, ...] = (
+        naming_kinds: tuple[Admission | ApplicationCap | Cap | FairPriority | Pool | Priority | Quota, ...] = (
             *self.admissions,
             *self.application_caps,
             *self.pools,
             *self.caps,
             *self.quotas,
+            *self.fair_priorities,
             self.priority,
         )
         for rule in naming_kinds:
@@ -321,7 +325,15 @@ class Rules(Strict):
         optional = tuple(
             rule for rule in (self.regions, self.documents, self.duplicates, self.spacing) if rule is not None
         )
-        capping = (*self.application_caps, *self.pools, *self.caps, *self.fair_caps, *self.quotas, *self.minimums)
+        capping = (
+            *self.application_caps,
+            *self.pools,
+            *self.caps,
+            *self.fair_caps,
+            *self.quotas,
+            *self.minimums,
+            *self.fair_priorities,
+        )
         return (*single, *self.admissions, *optional, *capping, self.stalls, self.numbering)
 
     @property

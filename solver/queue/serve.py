@@ -1,0 +1,217 @@
+"""Serving the queue where placements are more than one site each: every application asks for its best offer first.
+
+A fair that cannot seat all who ask takes them in its line and turns the others away, who ask for their next offer
+(deferred acceptance, Gale and Shapley 1962). Where nothing but the queue orders the lines, nobody is ever turned away
+once taken, and this is the queue served in order: each takes its best choice that can still be seated together with
+all ahead.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from fairalloc.allocation import AllocationRequest, Candidate
+from fairalloc.errors import InfeasibleError
+from fairalloc.numbering import application_label
+from solver.queue.cell import Cell
+from solver.queue.lines import Lines, Proposal
+from solver.queue.offers import CellKey, Offer, Offers
+from solver.queue.walls import Wall
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A proposal that a fair had no room for, and who stood in line before it; ``wall`` is why."""
+
+    proposal: Proposal
+    line: tuple[Proposal, ...]
+    wall: Wall
+
+
+@dataclass(slots=True)
+class Served:
+    """Who was admitted where.
+
+    Attributes:
+        held: the lines of the fairs, those taken only.
+        cells: their seatings.
+        refusals: for each offer that was refused for want of room, once for all whom it means the same to.
+        blocking: proposals that were refused and could be taken in the end, with all before them in line.
+    """
+
+    held: dict[CellKey, list[Proposal]] = field(default_factory=dict)
+    cells: dict[CellKey, Cell] = field(default_factory=dict)
+    refusals: list[Refusal] = field(default_factory=list)
+    blocking: list[Proposal] = field(default_factory=list)
+
+
+class Service:
+    """Serves one season.
+
+    Args:
+        request: what is asked.
+        offers: what the choices mean.
+    """
+
+    def __init__(self, request: AllocationRequest, offers: Offers) -> None:
+        self._rules = request.rules
+        self._offers = offers
+        self._lines = Lines(request.rules, offers.sites)
+        self._at_fair = {cap.id for cap in request.rules.fair_caps}
+        self._plain = not (request.rules.quotas or request.rules.minimums or request.rules.fair_priorities)
+        self._queue = sorted(request.candidates, key=lambda c: (not c.keeps, c.position))
+        self._asking: dict[int, Iterator[Offer]] = {}
+        self._asked: dict[int, list[Proposal]] = {}
+        self._counted: Counter[str] = Counter()
+        self._known: set[tuple[object, ...]] = set()
+        self._served = Served()
+
+    def run(self) -> Served:
+        """Serve everyone.
+
+        Raises:
+            InfeasibleError: when somebody who is sure of a stall cannot be seated on it.
+        """
+        for candidate in self._queue:
+            self._asking[candidate.position] = self._offers.of(candidate)
+            turned_away = [candidate]
+            while turned_away:
+                turned_away += self._ask_on(turned_away.pop())
+        if not self._plain:
+            self._look_again()
+        self._refuse_broken_promises()
+        return self._served
+
+    def _ask_on(self, candidate: Candidate) -> Sequence[Candidate]:
+        """Let a candidate ask for offer after offer until one is met; those who had to make room for it."""
+        for offer in self._asking[candidate.position]:
+            proposal = Proposal(candidate, offer)
+            self._asked.setdefault(candidate.position, []).append(proposal)
+            if not self._within_caps(proposal):
+                continue
+            out = self._propose(proposal)
+            if proposal not in out:
+                return [other.candidate for other in out]
+        return ()
+
+    def _propose(self, proposal: Proposal) -> Sequence[Proposal]:
+        """Ask at a fair; those it turns away."""
+        key = proposal.offer.cell
+        held = self._served.held.setdefault(key, [])
+        cell = self._cell(key)
+        if self._fits_fair_caps(held, proposal):
+            wall = cell.admit(proposal.offer.demand)
+            if wall is None:
+                held.append(proposal)
+                self._count(proposal, 1)
+                return ()
+            if self._plain:
+                self._note(proposal, held, wall)
+        if self._plain:
+            return (proposal,)
+        return self._make_room(key, proposal)
+
+    def _make_room(self, key: CellKey, proposal: Proposal) -> Sequence[Proposal]:
+        cell, held = self._cell(key), self._served.held[key]
+        before = list(held)
+        cell.clear()
+        line: list[Proposal] = []
+
+        def take(asking: Proposal) -> bool:
+            room = self._fits_fair_caps(line, asking) and cell.admit(asking.offer.demand) is None
+            if room:
+                line.append(asking)
+            return room
+
+        taken, refused = self._lines.pass_by(key, [*before, proposal], take)
+        held[:] = taken
+        for other in refused:
+            if other is not proposal:
+                self._count(other, -1)
+        if proposal not in refused:
+            self._count(proposal, 1)
+        return refused
+
+    def _look_again(self) -> None:
+        """Why each missed offer was refused, as the lines are in the end; and which could be met after all."""
+        missed: dict[CellKey, list[Proposal]] = {}
+        held = {p.candidate.position: p for line in self._served.held.values() for p in line}
+        for position, proposals in self._asked.items():
+            for proposal in proposals:
+                if proposal is held.get(position):
+                    break
+                if self._within_caps(proposal, instead_of=held.get(position)):
+                    missed.setdefault(proposal.offer.cell, []).append(proposal)
+        for key in sorted(missed):
+            self._look_again_at(key, missed[key])
+
+    def _look_again_at(self, key: CellKey, missed: Sequence[Proposal]) -> None:
+        cell, held = self._cell(key), self._served.held.setdefault(key, [])
+        cell.clear()
+        turned_away = set(map(id, missed))
+        line: list[Proposal] = []
+
+        def take(asking: Proposal) -> bool:
+            fits = self._fits_fair_caps(line, asking)
+            wall = cell.admit(asking.offer.demand) if fits else None
+            if id(asking) not in turned_away:
+                line.append(asking)
+                return True
+            if wall is not None:
+                self._note(asking, line, wall)
+            elif fits:
+                cell.leave(asking.offer.demand)
+                self._served.blocking.append(asking)
+            return False
+
+        taken, _ = self._lines.pass_by(key, [*held, *missed], take)
+        held[:] = taken
+
+    def _note(self, proposal: Proposal, line: Sequence[Proposal], wall: Wall) -> None:
+        """Keep a refusal, unless one that means the same to somebody before in line is kept."""
+        who, at = proposal.candidate, proposal.offer
+        key = (at.cell, at.choice.number, at.demand, who.kind, who.category, who.group, who.needs)
+        if key not in self._known:
+            self._known.add(key)
+            self._served.refusals.append(Refusal(proposal, tuple(line), wall))
+
+    def _cell(self, key: CellKey) -> Cell:
+        if key not in self._served.cells:
+            self._served.cells[key] = Cell(self._offers.sites_at(key))
+        return self._served.cells[key]
+
+    def _count(self, proposal: Proposal, times: int) -> None:
+        for name in proposal.offer.counted:
+            if name.partition("|")[0] not in self._at_fair:
+                self._counted[name] += times * proposal.candidate.stalls_min
+
+    def _within_caps(self, proposal: Proposal, instead_of: Proposal | None = None) -> bool:
+        """Whether caps on applicants and owners leave room, perhaps in exchange for what is held."""
+        least = proposal.candidate.stalls_min
+        given_up = () if instead_of is None else instead_of.offer.counted
+        return all(
+            self._counted[name] - (least if name in given_up else 0) + least <= self._offers.limit(name)
+            for name in proposal.offer.counted
+            if name.partition("|")[0] not in self._at_fair
+        )
+
+    def _fits_fair_caps(self, line: Sequence[Proposal], proposal: Proposal) -> bool:
+        for name in proposal.offer.counted:
+            if name.partition("|")[0] in self._at_fair:
+                counted = sum(p.candidate.stalls_min for p in line if name in p.offer.counted)
+                if counted + proposal.candidate.stalls_min > self._offers.limit(name):
+                    return False
+        return True
+
+    def _refuse_broken_promises(self) -> None:
+        seated = {p.candidate.position for line in self._served.held.values() for p in line}
+        for candidate in self._queue:
+            if candidate.keeps and candidate.position not in seated:
+                raise InfeasibleError(
+                    "queue.guarantee",
+                    f"{application_label(candidate.application_no)} is sure of a stall held before, but cannot stand"
+                    " there together with others who are sure of theirs",
+                    'take `returning = "keep"`, or mend caps, spacing or incumbents',
+                )
