@@ -23,7 +23,9 @@ class Candidate:
     """An eligible application as the solver sees it.
 
     ``applicant`` is its published id; ``owner`` the one name of all applicants behind whom the same owner stands.
-    ``keeps`` is a site that it must be given, alone or among others; 0 where it is sure of nothing.
+    ``keeps`` are sites side by side that it must be given, alone or among others, and that nobody else may have; none
+    where it is sure of nothing. ``decided`` is the reason where a decision made before the allocation put it there;
+    else ``keeps`` is a stall that its applicant held before and is guaranteed. ``note`` is what it is told of that.
     """
 
     application_no: ApplicationNo
@@ -38,18 +40,25 @@ class Candidate:
     stalls_max: int = 1
     applicant: str = ""
     owner: str = ""
-    keeps: SiteNo = SiteNo(0)
+    keeps: tuple[SiteNo, ...] = ()
+    decided: str = ""
+    note: str = ""
     region: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class AllocationRequest:
-    """All that an allocation depends on. ``returning`` pairs an application with a stall its applicant held before."""
+    """All that an allocation depends on.
+
+    ``returning`` pairs an application with a stall its applicant held before; ``earlier`` has the stalls that earlier
+    campaigns gave, by the names of the caps that count them.
+    """
 
     rules: Rules
     sites: Mapping[SiteNo, Site]
     candidates: Sequence[Candidate]
     returning: frozenset[tuple[ApplicationNo, SiteNo]] = frozenset()
+    earlier: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +164,8 @@ class CutOff:
 
     By position ``last`` the choice was full. Where each placement takes one site that is proven by ``sites``, all that
     the choice reaches among them, full with applications that can go nowhere else. Elsewhere by ``wall`` and the first
-    ``ahead`` in the fair's line, of whom ``last`` is the last; without a wall it is not proven.
+    ``ahead`` in the fair's line, of whom ``last`` is the last (None where lines follow more than the queue); without
+    a wall it is not proven.
     """
 
     choice: str
@@ -163,11 +173,10 @@ class CutOff:
     category: str
     needs: frozenset[str]
     pools: frozenset[str]
-    last: int
+    last: int | None
     sites: frozenset[SiteNo] = frozenset()
     stalls: int = 1
     group: str = ""
-    keeps: SiteNo = SiteNo(0)
     ahead: int = 0
     wall: WallProof | None = None
 
@@ -201,7 +210,7 @@ class AllocationResult:
         told: list[dict[str, Any]] = []
         cut_offs = []
         for cut_off in self.cut_offs:
-            proof: dict[str, Any] = {}
+            proof: dict[str, Any] = {"ahead": cut_off.ahead}
             if cut_off.sites:
                 proof = {"full": full.setdefault(tuple(sorted(site_ids[site] for site in cut_off.sites)), len(full))}
             elif cut_off.wall is not None:
@@ -219,8 +228,7 @@ class AllocationResult:
                     "pools": sorted(cut_off.pools),
                     "stalls": cut_off.stalls,
                     "group": cut_off.group,
-                    "keeps": site_ids.get(cut_off.keeps, ""),
-                    "last": cut_off.last,
+                    **({} if cut_off.last is None else {"last": cut_off.last}),
                     **proof,
                 }
             )

@@ -16,6 +16,7 @@ from fairalloc.bundle.folder import MANIFEST, manifest_findings
 from fairalloc.bundle.published import Published, published
 from fairalloc.bundle.statements import allocation_statement, freeze_statement, inputs_root, rules_hash
 from fairalloc.canonical import json_bytes, sha256
+from fairalloc.demotion import Demotion
 from fairalloc.errors import InvalidDataError, VerificationFailedError
 from fairalloc.ledger import ChainIdentity, History, SeasonNo, Topic
 from fairalloc.lottery import lottery_seed
@@ -135,13 +136,16 @@ def _screening(book: Published) -> Iterator[str]:
 def _queue(book: Published, files: Mapping[str, bytes]) -> Iterator[str]:
     """The priority keys and the lottery, drawn again, give the published queue positions."""
     eligible = {row["application_id"] for row in book.screening if row["status"] == Status.ELIGIBLE.name}
+    labels = {applicant_id: str(applicant_id) for applicant_id in book.applicants}
+    owners = {name: applicant.owner_id for name, applicant in book.applicants.items() if applicant.owner_id}
     positions = queue_positions(
         book.rules.priority,
         [application for application in book.applications if application.application_id in eligible],
         book.applicants,
         frozenset(incumbent.applicant_id for incumbent in book.incumbents),
         lottery_seed(inputs_root(files), rules_hash(files), book.rules.lottery.value),
-        {applicant_id: applicant_id for applicant_id in book.applicants},
+        labels,
+        Demotion.of(book.rules, book.earlier, book.applicants, labels, owners),
     )
     stated = {row["application_id"]: row["queue_position"] for row in book.outcome}
     for name, position in positions.items():

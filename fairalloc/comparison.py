@@ -139,7 +139,7 @@ def _envious(request: AllocationRequest, candidates: Mapping[int, Candidate], pl
             key = (choice, asker)
             if key not in known:
                 named = (s for s in by_place[choice.fair_id, asker.period] if choice.number in {None, s.number})
-                usable = (site for site in named if suits(site, asker, pools))
+                usable = (site for site in named if suits(site, asker, pools, request.rules.own_sites))
                 known[key] = sorted(holder[site.site_id] for site in usable if site.site_id in holder)
             if bisect_right(known[key], candidate.position) < len(known[key]):
                 envious += 1

@@ -1,5 +1,6 @@
 """Why an application stands where it stands: one code (8 bits on chain) and one sentence for each case.
 
+Where a decision was made before the allocation, its own reason follows the sentence.
 The code is what the chain, the bundle and the database carry; the sentence is what an applicant reads.
 Numbers are grouped by status and never change their meaning.
 """
@@ -28,6 +29,8 @@ class Reason(IntEnum):
     STALLS_NOT_OFFERED = 27
     FIRST_CHOICE = 40
     LOWER_CHOICE = 41
+    PREALLOCATED = 42
+    GUARANTEED = 43
     OUTRANKED = 60
     NO_SUITABLE_SITE = 61
     CAP_REACHED = 62
@@ -47,12 +50,17 @@ REASON_WORDS: Mapping[Reason, str] = MappingProxyType(
         Reason.STALLS_NOT_OFFERED: "Asks for more adjacent stalls than the rules offer.",
         Reason.FIRST_CHOICE: "Placed on the first choice.",
         Reason.LOWER_CHOICE: "Placed on a lower choice; the higher ones went to others, as the rules have it.",
+        Reason.PREALLOCATED: "Placed by a decision made before the allocation:",
+        Reason.GUARANTEED: "Placed on a stall held before, which the rules guarantee.",
         Reason.OUTRANKED: "Every chosen place went to other applications, as the goals of the rules have it.",
         Reason.NO_SUITABLE_SITE: "No chosen fair has a site, or as many side by side as asked for, for these goods and"
         " needs in this period.",
         Reason.CAP_REACHED: "The applicant, or others of the same owner, hold as many stalls as the rules allow.",
     }
 )
+
+BEFOREHAND = frozenset({Reason.PREALLOCATED, Reason.GUARANTEED})
+"""The reasons of applications that were sure of a site before the allocation."""
 
 REASON_STATUS: Mapping[Reason, Status] = MappingProxyType(
     {
@@ -61,7 +69,7 @@ REASON_STATUS: Mapping[Reason, Status] = MappingProxyType(
             Status.SUBMITTED: (Reason.RECEIVED,),
             Status.ELIGIBLE: (Reason.MEETS_RULES,),
             Status.REJECTED: tuple(reason for reason in Reason if 20 <= reason < 40),
-            Status.ALLOCATED: (Reason.FIRST_CHOICE, Reason.LOWER_CHOICE),
+            Status.ALLOCATED: tuple(reason for reason in Reason if 40 <= reason < 60),
             Status.WAITLISTED: (Reason.OUTRANKED, Reason.NO_SUITABLE_SITE, Reason.CAP_REACHED),
         }.items()
         for reason in reasons

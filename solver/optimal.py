@@ -13,7 +13,7 @@ from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.rules import Goal, Period
 from solver.flow import Seating, optimal_seating, option_worth, priority_weight
 from solver.prices import class_prices, dual_bound
-from solver.problem import IntArray, Problem, build_problem
+from solver.problem import IntArray, Problem, build_problem, with_own_pools
 from solver.program import solve_program
 from solver.queue import solve_queue
 from solver.stalls import number_stalls
@@ -28,6 +28,7 @@ def solve(request: AllocationRequest) -> AllocationResult:
     Raises:
         FairallocError: when an engine does not finish, or a flow is not proven.
     """
+    request = with_own_pools(request)
     if request.rules.mechanism.name == "queue":
         return solve_queue(request)
     if not request.rules.is_network:

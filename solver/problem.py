@@ -14,7 +14,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -29,13 +29,14 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What decides whether a site suits an application."""
+    """What decides whether a site suits an application; ``own`` is the pool of the sites that it is sure of, if any."""
 
     period: str
     category: str
     needs: frozenset[str]
     pools: frozenset[str]
     own_sites: bool = False
+    own: str = ""
 
     def suits(self, site: Site) -> bool:
         """Whether an application of this signature may stand on the site."""
@@ -44,7 +45,7 @@ class Signature:
             and not site.closed
             and (self.category in site.categories or not (site.categories or self.own_sites))
             and self.needs <= site.features
-            and (not site.pool or site.pool in self.pools)
+            and (not site.pool or site.pool in self.pools or site.pool == self.own)
         )
 
 
@@ -107,21 +108,39 @@ class Signatures:
         self._pools: dict[str, frozenset[str]] = {
             kind.id: frozenset(pool.id for pool in rules.pools if kind.id in pool.kinds) for kind in rules.kinds
         }
-        self._own_sites = {category.id for category in rules.categories if category.own_sites}
-        self._known: dict[tuple[str, str, frozenset[str], str], Signature] = {}
+        self._own_sites = rules.own_sites
+        self._known: dict[tuple[str, str, frozenset[str], str, str], Signature] = {}
 
     def of(self, candidate: Candidate) -> Signature:
         """What decides whether a site suits the application."""
         period, category, needs, kind = candidate.period, candidate.category, candidate.needs, candidate.kind
-        key = (period, category, needs, kind)
+        own = own_pool(candidate) if candidate.keeps else ""
+        key = (period, category, needs, kind, own)
         if key not in self._known:
             own_sites = category in self._own_sites
-            self._known[key] = Signature(period, category, needs, self._pools[kind], own_sites)
+            self._known[key] = Signature(period, category, needs, self._pools[kind], own_sites, own)
         return self._known[key]
 
 
+def own_pool(candidate: Candidate) -> str:
+    """The pool of the sites that an application is sure of; no pool of the rules can have such a name."""
+    return f"={candidate.application_no}"
+
+
+def with_own_pools(request: AllocationRequest) -> AllocationRequest:
+    """The request with every site that an application is sure of in a pool that admits nobody else."""
+    pool = {number: own_pool(candidate) for candidate in request.candidates for number in candidate.keeps}
+    if not pool:
+        return request
+    sites = {n: replace(site, pool=pool[n]) if n in pool else site for n, site in request.sites.items()}
+    return replace(request, sites=sites)
+
+
 def build_problem(request: AllocationRequest) -> Problem:
-    """The network of a request, the same for every order in which its parts are given."""
+    """The network of a request, the same for every order in which its parts are given.
+
+    Who is sure of a site reaches that one only, and nobody else does: every optimum puts them there.
+    """
     candidates = sorted(request.candidates, key=lambda candidate: candidate.position)
     index = _SiteIndex(request.sites, candidates)
     hubs = _Hubs(index)
@@ -210,6 +229,7 @@ class _Hubs:
             position
             for position in self._index.reached_by(choice, signature.period)
             if signature.suits(self._index.class_like[position])
+            and signature.own in {"", self._index.class_like[position].pool}
         ]
         hub = None
         if suitable:

@@ -279,6 +279,11 @@ class Rules(Strict):
         return tuple(cap for cap in self.caps if cap.effect == "forbid")
 
     @property
+    def own_sites(self) -> frozenset[str]:
+        """The categories that stand only on sites that name them."""
+        return frozenset(category.id for category in self.categories if category.own_sites)
+
+    @property
     def gives_one_site_each(self) -> bool:
         """Whether every placement takes one site, nothing else is scarce, and nobody is sure of a site."""
         counted = self.forbidding_caps or self.fair_caps or self.quotas or self.minimums or self.spacing is not None

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fairalloc.canonical import csv_rows
-from fairalloc.explanation import Asker, ChoiceReport, CutOffs, Limits, Room, choice_words
+from fairalloc.explanation import Asker, ChoiceReport, CutOffs, Limits, Room, choice_words, given_beforehand
 from fairalloc.ledger import ApplicationNo
 from fairalloc.model import Site
 from fairalloc.numbering import application_label
 from fairalloc.ports import PastTransition, Standing, Store
-from fairalloc.reasons import REASON_WORDS
+from fairalloc.preallocation import by_application, reasons_of
+from fairalloc.reasons import REASON_WORDS, Reason
 from fairalloc.services.context import SeasonContext
 from fairalloc.services.stages import CERTIFICATE, OUTCOME, SCREENING
 
@@ -57,7 +58,7 @@ def look_up(store: Store, context: SeasonContext, number: int) -> ApplicationVie
         label=label,
         season_id=context.record.season_id,
         standing=standing,
-        reason=REASON_WORDS[standing.reason],
+        reason=_reason_words(context, standing),
         rule_id=screened.get("rule_id", ""),
         position=None if row is None else int(row["queue_position"]),
         candidates=len(outcome),
@@ -80,7 +81,8 @@ def explain(store: Store, context: SeasonContext, number: int) -> Explanation:
     asker = Asker(application.period, application.category, applicant.kind, application.needs, stalls)
     outcome = _rows(store, context, OUTCOME)
     taken = {site for row in outcome.values() for site in row["site_ids"].split("|")}
-    cut_offs = CutOffs(context.rules, context.season.sites, limits, taken, view.candidates)
+    beforehand = given_beforehand(outcome.values())
+    cut_offs = CutOffs(context.rules, context.season.sites, limits, taken, view.candidates, beforehand)
     held = outcome[view.label]["choice_rank"]
     reports = tuple(
         ChoiceReport(rank, choice, Room.HELD) if held == str(rank) else cut_offs.report(rank, choice, asker)
@@ -92,6 +94,15 @@ def explain(store: Store, context: SeasonContext, number: int) -> Explanation:
         for report in reports
     )
     return Explanation(view, reports, sentences)
+
+
+def _reason_words(context: SeasonContext, standing: Standing) -> str:
+    """The reason in words, with that of the decision where one was made before the allocation."""
+    words = REASON_WORDS[standing.reason]
+    if standing.reason is not Reason.PREALLOCATED:
+        return words
+    decided = by_application(context.season.preallocations)[standing.application_id]
+    return f"{words} {reasons_of(decided)}"
 
 
 def _rows(store: Store, context: SeasonContext, name: str) -> dict[str, dict[str, str]]:

@@ -21,7 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from fairalloc.allocation import Candidate
-from fairalloc.caps import cap_key
+from fairalloc.caps import NOTHING, cap_key, room
 from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.rules import Goal, Rules, Step
 from solver.problem import IntArray, Signature, Signatures
@@ -29,8 +29,6 @@ from solver.program.runs import Pot, Run, Runs
 
 FloatArray = npt.NDArray[np.float64]
 Entries = list[tuple[int, int]]
-DISTINCT = "distinct"
-"""The name of the rule behind targets that count applicants."""
 
 
 class Row(IntEnum):
@@ -65,9 +63,9 @@ class Give:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A column: what counts towards a rule in a cell, up to ``upper``."""
+    """A column: what counts towards a step's rule in a cell, or for its applicant, up to ``upper``."""
 
-    rule: str
+    step: Step
     upper: int
 
 
@@ -104,6 +102,7 @@ class Program:
         candidates: of the part, in queue order.
         total: length of the whole queue.
         returning: sites that applications' applicants held before.
+        earlier: stalls that earlier campaigns gave, by the names of the caps that count them.
     """
 
     def __init__(
@@ -113,7 +112,9 @@ class Program:
         candidates: Sequence[Candidate],
         total: int,
         returning: Mapping[ApplicationNo, Sequence[SiteNo]],
+        earlier: Mapping[str, int] = NOTHING,
     ) -> None:
+        self._earlier = earlier
         self.rules, self.runs, self.candidates, self.total = rules, runs, candidates, total
         self.bounds: list[int] = []
         self.row_kind: list[Row] = []
@@ -134,6 +135,7 @@ class Program:
         self._cells: dict[tuple[str, ...], Entries] = {}
         self._gains: dict[Step, IntArray] = {}
         self._signatures = Signatures(rules)
+        self._own_sites = {category.id for category in rules.categories if category.own_sites}
         self._asked = self._stalls_asked()
         for index in range(len(candidates)):
             self._ask(index)
@@ -159,8 +161,8 @@ class Program:
                         return self.pots[pot].width - self.candidates[index].stalls_min
                     case Goal.COMFORT:
                         return int(own)
-            case Target(rule):
-                return int(rule == (step.rule or step.goal))
+            case Target(counted):
+                return int(counted == step)
             case Excess():
                 return -int(step.goal is Goal.COMFORT)
         return 0
@@ -243,7 +245,7 @@ class Program:
             for width in range(candidate.stalls_min, candidate.stalls_max + 1):
                 named = choice.fair_id
                 if named is None and candidate.keeps:
-                    named = self.runs.site(candidate.keeps).fair_id
+                    named = self.runs.site(candidate.keeps[0]).fair_id
                 if named is None:
                     self._wish(index, rank, signature, width, fairs)
                 else:
@@ -267,7 +269,7 @@ class Program:
                 pot = self._pot(self._pot_of(candidate, fair, signature, width, None))
                 if pot is not None:
                     pots.append(pot)
-                    counts.append([(row, sign * width) for row, sign in self._cell(candidate, fair)])
+                    counts.append([(row, sign * width) for row, sign in self.cell(candidate, fair)])
             self.wishes[key] = Wish(pots, counts)
         if self.wishes[key].pots:
             self.wishes[key].asks.append((index, rank))
@@ -281,8 +283,9 @@ class Program:
     def _ask_own(self, index: int, rank: int, pot: Pot) -> None:
         """Asks for stalls held before, where that counts."""
         for site in self._returning.get(self.candidates[index].application_no, ()):
-            if self.runs.site(site).fair_id == pot.fair and pot.own in {0, site}:
-                own = Pot(pot.fair, pot.signature, pot.width, pot.number, site, pot.group)
+            if self.runs.site(site).fair_id == pot.fair:
+                held = pot.own if site in pot.own else (*pot.own, site)
+                own = Pot(pot.fair, pot.signature, pot.width, pot.number, held, pot.group)
                 self._add_ask(index, rank, self._pot(own), own=True)
 
     def _add_ask(self, index: int, rank: int, pot: int | None, *, own: bool = False) -> None:
@@ -292,10 +295,17 @@ class Program:
         application = self.row(Row.APPLICATION, index, 1)
         if candidate.keeps:
             self.forced.add(application)
-        entries = [(application, 1), (self.pot_row[pot], 1)]
-        entries += [(row, sign * at.width) for row, sign in self._cell(candidate, at.fair)]
-        entries += self._held_by(candidate, at.fair, at.width)
-        self._add(Ask(index, rank, pot, own), entries)
+        of_cell = ((row, sign * at.width) for row, sign in self.cell(candidate, at.fair))
+        held = self._held_by(candidate, at.fair, at.width)
+        self._add(Ask(index, rank, pot, own), [(application, 1), (self.pot_row[pot], 1), *of_cell, *held])
+
+    def entries_of(self, index: int, pot: int) -> Entries:
+        """What an ask takes of the rows that there are, be it a column or not; its pot's balance and cuts left out."""
+        candidate, at = self.candidates[index], self.pots[pot]
+        of_cell = ((row, sign * at.width) for row, sign in self.cell(candidate, at.fair))
+        held = ((self._rows.get((kind, name)), n) for kind, name, _, n in self._holds(candidate, at.fair, at.width))
+        known = ((row, n) for row, n in held if row is not None)
+        return [(self._rows[Row.APPLICATION, index], 1), *of_cell, *known]
 
     def _add(self, column: Ask | Give | Target | Excess, entries: Entries) -> None:
         for row, coefficient in entries:
@@ -305,45 +315,63 @@ class Program:
 
     def _held_by(self, candidate: Candidate, fair: str | None, width: int) -> Iterator[tuple[int, int]]:
         """Rows that count what one applicant or owner has; without a fair, those that count at all fairs."""
+        for kind, name, bound, n in self._holds(candidate, fair, width):
+            known = len(self.bounds)
+            row = self.row(kind, name, bound)
+            if kind is Row.TARGET and row == known:
+                self._add(Target(Step(Goal.DISTINCT), 1), [(row, 1)])
+            yield row, n
+
+    def _holds(self, candidate: Candidate, fair: str | None, width: int) -> Iterator[tuple[Row, str, int, int]]:
+        """Kind, name and bound of those rows, and what is taken of them."""
         for cap in self.rules.forbidding_caps:
             if cap.per == "fair" and fair is None:
                 continue
             key = cap_key(cap, candidate, fair or "")
-            if key is not None and (cap.per == "fair" or self._asked[key] > cap.max_stalls):
-                yield self.row(Row.CAP, key, cap.max_stalls), width
+            if key is None:
+                continue
+            left = room(cap, key, self._earlier)
+            if cap.per == "fair" or self._asked[key] > left:
+                yield Row.CAP, key, left, width
         if Goal.DISTINCT in self.rules.mechanism.goals:
-            yield self._target_row(DISTINCT, candidate.applicant, 1), -1
+            yield Row.TARGET, candidate.applicant, 0, -1
 
-    def _cell(self, candidate: Candidate, fair: str) -> Entries:
+    def cell(self, candidate: Candidate, fair: str) -> Entries:
         """Rows that count stalls at a fair, with 1 for a cap and -1 for a target."""
         key = (fair, candidate.period, candidate.kind, candidate.category, candidate.group)
         if key not in self._cells:
             self._cells[key] = list(self._count_in_cell(*key))
         return self._cells[key]
 
-    def _count_in_cell(
-        self, fair: str, period: str, kind: str, category: str, group: str
-    ) -> Iterator[tuple[int, int]]:
+    def _count_in_cell(self, fair: str, period: str, kind: str, category: str, group: str) -> Iterator[tuple[int, int]]:
         for cap in self.rules.fair_caps:
             name = cap.key_of(fair, period, category, group)
             if name is not None:
                 yield self.row(Row.CAP, name, cap.max_stalls), 1
         for quota in self.rules.quotas:
             name = quota.key_of(fair, period, kind, category)
-            sites = (site for site in self.runs.sites_at(fair, period) if not site.closed)
-            size = sum(quota.category is None or not s.categories or quota.category in s.categories for s in sites)
-            if name is not None and quota.target(size):
-                yield self._target_row(quota.id, name, quota.target(size)), -1
+            size = quota.target(self._open_sites(fair, period, quota.category))
+            if name is not None and size:
+                yield self._target_row(Step(Goal.RESERVES, quota.id), name, size), -1
         for minimum in self.rules.minimums:
             name = minimum.key_of(fair, period, category, group)
             if name is not None:
-                yield self._target_row(minimum.id, name, minimum.min_stalls), -1
+                yield self._target_row(Step(Goal.MINIMUMS, minimum.id), name, minimum.min_stalls), -1
 
-    def _target_row(self, rule: str, name: str, upper: int) -> int:
+    def _open_sites(self, fair: str, period: str, category: str | None) -> int:
+        """How many open sites of a fair take a category (None: any of them)."""
+        own = category in self._own_sites
+        return sum(
+            category is None or category in site.categories or not (site.categories or own)
+            for site in self.runs.sites_at(fair, period)
+            if not site.closed
+        )
+
+    def _target_row(self, step: Step, name: str, upper: int) -> int:
         known = len(self.bounds)
         row = self.row(Row.TARGET, name, 0)
         if row == known:
-            self._add(Target(rule, upper), [(row, 1)])
+            self._add(Target(step, upper), [(row, 1)])
         return row
 
     def _pot(self, pot: Pot) -> int | None:
@@ -360,7 +388,7 @@ class Program:
 
     def _add_give(self, pot: int, run: Run) -> None:
         entries = [(self.pot_row[pot], -1), *((self.row(Row.SITE, site, 1), 1) for site in run)]
-        for key in self.runs.stretches(self.rules.spacing, self.pots[pot], run):
+        for key in self.runs.stretches(self.rules.spacing, self.pots[pot].group, run):
             known = len(self.bounds)
             row = self.row(Row.STRETCH, key, 1)
             entries.append((row, 1))

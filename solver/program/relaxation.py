@@ -143,6 +143,9 @@ def whole(
         gains: (all columns,) the goal.
         held: values that must not be lost, and their (all columns,) gains.
     """
+    if not len(columns):
+        nothing = all(value <= 0 for value, _ in held) and not program.forced
+        return np.zeros(len(program.columns), dtype=np.int64) if nothing else None
     engine = _engine()
     engine.setOptionValue("mip_rel_gap", 0.0)
     engine.setOptionValue("mip_abs_gap", 0.5)

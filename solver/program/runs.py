@@ -23,7 +23,7 @@ class Pot:
         signature: what decides which of its stalls suit.
         width: how many stalls a run has.
         number: a stall that a run must hold by the choice made; None for any.
-        own: a site that a run must hold because the applicant held it before; 0 for any.
+        own: sites that a run must hold, because the applicant held them before or is sure of them; none for any.
         group: the product group, where spacing looks at it; else "".
     """
 
@@ -31,7 +31,7 @@ class Pot:
     signature: Signature
     width: int
     number: str | None = None
-    own: SiteNo = SiteNo(0)
+    own: tuple[SiteNo, ...] = ()
     group: str = ""
 
 
@@ -73,20 +73,20 @@ class Runs:
         if pot.number is not None:
             found = [run for run in found if any(self._sites[n].number == pot.number for n in run)]
         if pot.own:
-            found = [run for run in found if pot.own in run]
+            found = [run for run in found if set(pot.own) <= set(run)]
         return found
 
-    def stretches(self, spacing: Spacing | None, pot: Pot, run: Run) -> list[str]:
-        """The stretches of its row that a run touches, in each of which one application of its group may stand.
+    def stretches(self, spacing: Spacing | None, group: str, run: Run) -> list[str]:
+        """The stretches of its row that a run touches, in each of which one application of a group may stand.
 
         A stretch begins at each position and is as long as the spacing reaches: two runs come too close exactly where
         some stretch touches both.
         """
-        if spacing is None or not pot.group:
+        if spacing is None or not group:
             return []
         first, last = self._sites[run[0]], self._sites[run[-1]]
         return [
-            spacing.key_of(first.fair_id, first.period, first.row, position, pot.group)
+            spacing.key_of(first.fair_id, first.period, first.row, position, group)
             for position in range(first.position - spacing.distance, last.position + 1)
         ]
 

@@ -23,10 +23,12 @@ from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.model import Choice, Site
 from fairalloc.rules import Goal, Rules
 from solver.problem import IntArray
+from solver.program.charges import multipliers, needed
 from solver.program.model import Ask, Give, Program, Row
 from solver.program.prices import Prices
 from solver.program.runs import Run, Runs
 from solver.program.search import Search, Solved
+from solver.program.values import values
 
 SMALL = 300
 """Below this many candidates a part is solved faster than a process for it starts."""
@@ -42,6 +44,7 @@ class Part:
     sites: Mapping[SiteNo, Site]
     returning: Mapping[ApplicationNo, tuple[SiteNo, ...]]
     queue_length: int
+    earlier: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +104,7 @@ def _parts(request: AllocationRequest) -> list[Part]:
             {number: site for number, site in request.sites.items() if site.period in names},
             {c.application_no: tuple(held[c.application_no]) for c in candidates if c.application_no in held},
             len(request.candidates),
+            dict(request.earlier),
         )
         for names in periods
     ]
@@ -108,16 +112,24 @@ def _parts(request: AllocationRequest) -> list[Part]:
 
 def solve_part(part: Part) -> PartResult:
     """Solve one part. A plain function of its argument, so that it can run in a process of its own."""
-    program = Program(part.rules, Runs(part.sites), part.candidates, part.queue_length, part.returning)
+    program = Program(part.rules, Runs(part.sites), part.candidates, part.queue_length, part.returning, part.earlier)
+    numbers = [candidate.application_no for candidate in part.candidates]
+    reached = program.reached
+    if not reached:
+        nothing = (0, 0, PartProof(part.periods, {}, {}))
+        return PartResult((), frozenset(numbers), (nothing,) * len(part.rules.steps))
     search = Search(program)
     solved = [search.solve(step) for step in part.rules.steps]
     placements = tuple(_placements(part, program, solved[-1].x))
-    numbers = [candidate.application_no for candidate in part.candidates]
-    reached = program.reached
+    # A later step may have bettered an earlier one: what is stated is what the outcome is worth.
+    worth = values(program, placements, part.returning)
     return PartResult(
         placements=placements,
         unplaceable=frozenset(number for index, number in enumerate(numbers) if index not in reached),
-        proofs=tuple((one.value, one.prices.bound, _proof(part, program, place, one)) for place, one in enumerate(solved)),
+        proofs=tuple(
+            (worth[place], one.prices.bound(worth[:place]), _proof(part, program, place, one))
+            for place, one in enumerate(solved)
+        ),
     )
 
 
@@ -141,18 +153,12 @@ def _proof(part: Part, program: Program, place: int, solved: Solved) -> PartProo
 
 def _cuts(part: Part, program: Program, prices: Prices) -> tuple[CutProof, ...]:
     """The cuts with a price, and those they are made of, in an order in which each can be added up."""
-    wanted: set[int] = set()
-    waiting = [row for row in prices.rows if row in program.cuts]
-    while waiting:
-        row = waiting.pop()
-        if row not in wanted:
-            wanted.add(row)
-            waiting += [of for of in program.cuts[row].multipliers if of in program.cuts]
+    wanted = needed(program, [row for row in prices.rows if row in program.cuts])
     order = {row: number for number, row in enumerate(sorted(wanted))}
     told = []
     for row in order:
         of: dict[Row, dict[object, int]] = defaultdict(dict)
-        for other, multiplier in program.cuts[row].multipliers.items():
+        for other, multiplier in multipliers(program, row).items():
             of[program.row_kind[other]][order.get(other, program.row_name[other])] = multiplier
         told.append(
             CutProof(

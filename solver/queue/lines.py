@@ -60,8 +60,7 @@ class Lines:
     def _kept(self, cell: CellKey) -> Iterator[Reserve]:
         fair, period = cell
         for quota in self._rules.quotas:
-            sites = (site for site in self._sites_at(fair, period) if not site.closed)
-            size = sum(quota.category is None or not s.categories or quota.category in s.categories for s in sites)
+            size = sum(_takes(site, quota.category, self._rules) for site in self._sites_at(fair, period))
             if quota.target(size):
                 yield Reserve(
                     quota.target(size),
@@ -100,8 +99,15 @@ class Lines:
                     if reserve.counts(proposal.candidate):
                         left[place] -= proposal.candidate.stalls_min
 
-        let_pass(lambda c: c.keeps > 0)
+        let_pass(lambda c: bool(c.keeps))
         for place, reserve in enumerate(reserves):
             let_pass(lambda c, at=place, of=reserve: left[at] > 0 and of.counts(c))  # type: ignore[misc]
         let_pass(lambda _: True)
         return taken, refused
+
+
+def _takes(site: Site, category: str | None, rules: Rules) -> bool:
+    """Whether goods of a category (None: any) may stand on a site."""
+    if site.closed or category is None or category in site.categories:
+        return not site.closed
+    return not site.categories and category not in rules.own_sites

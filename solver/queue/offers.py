@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from fairalloc.allocation import AllocationRequest, Candidate
-from fairalloc.caps import cap_key
+from fairalloc.caps import cap_key, room
 from fairalloc.ledger import SiteNo
 from fairalloc.model import Choice, Site
 from solver.problem import Signature, Signatures
@@ -41,7 +41,9 @@ class Offers:
         self._pots: dict[Pot, Demand | None] = {}
         self._met: dict[tuple[object, ...], list[tuple[str, Demand]]] = {}
         self._demands: dict[tuple[CellKey, tuple[Run, ...], tuple[tuple[str, ...], ...]], Demand] = {}
-        self._caps = {cap.id: cap.max_stalls for cap in (*request.rules.forbidding_caps, *request.rules.fair_caps)}
+        self._caps = {cap.id: cap for cap in request.rules.forbidding_caps}
+        self._fair_caps = {cap.id: cap.max_stalls for cap in request.rules.fair_caps}
+        self._earlier = request.earlier
 
     def of(self, candidate: Candidate) -> Iterator[Offer]:
         """What a candidate asks for, in order: the best choice first, any fair in the order of the fairs' ids."""
@@ -61,6 +63,15 @@ class Offers:
             )
             self._met[key] = [(fair, demand) for fair, demand in demands if demand is not None]
         return self._met[key]
+
+    def promised(self, candidate: Candidate) -> tuple[CellKey, Demand] | None:
+        """All runs that a candidate who is sure of a stall may be given, whatever the choice; None for none."""
+        offers = list(self.of(candidate))
+        if not offers:
+            return None
+        runs = tuple(dict.fromkeys(run for offer in offers for run in offer.demand.runs))
+        touched = {run: offer.demand.touched[offer.demand.runs.index(run)] for offer in offers for run in offer.demand.runs}
+        return offers[0].cell, self._intern(offers[0].cell, runs, Demand(runs, tuple(touched[run] for run in runs)))
 
     def wider(self, candidate: Candidate, fair: str, rank: int, width: int) -> Demand | None:
         """The runs of so many stalls at a fair that meet the choice of that rank, and none before it."""
@@ -94,8 +105,9 @@ class Offers:
         return tuple(name for name in (*at_fair, *held) if name is not None)
 
     def limit(self, name: str) -> int:
-        """How many stalls a cap allows, by the name under which they are counted."""
-        return self._caps[name.partition("|")[0]]
+        """How many stalls a cap leaves in this campaign, by the name under which they are counted."""
+        rule = name.partition("|")[0]
+        return room(self._caps[rule], name, self._earlier) if rule in self._caps else self._fair_caps[rule]
 
     def sites_at(self, cell: CellKey) -> list[SiteNo]:
         """The sites of a fair in a period."""

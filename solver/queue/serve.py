@@ -18,7 +18,7 @@ from fairalloc.numbering import application_label
 from solver.queue.cell import Cell
 from solver.queue.lines import Lines, Proposal
 from solver.queue.offers import CellKey, Offer, Offers
-from solver.queue.walls import Wall
+from solver.queue.walls import Demand, Wall
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +66,7 @@ class Service:
         self._asked: dict[int, list[Proposal]] = {}
         self._counted: Counter[str] = Counter()
         self._known: set[tuple[object, ...]] = set()
+        self._promised: dict[int, tuple[CellKey, Demand]] = {}
         self._served = Served()
 
     def run(self) -> Served:
@@ -74,15 +75,36 @@ class Service:
         Raises:
             InfeasibleError: when somebody who is sure of a stall cannot be seated on it.
         """
+        self._promise()
         for candidate in self._queue:
+            self._give_back(candidate)
             self._asking[candidate.position] = self._offers.of(candidate)
             turned_away = [candidate]
             while turned_away:
                 turned_away += self._ask_on(turned_away.pop())
         if not self._plain:
             self._look_again()
-        self._refuse_broken_promises()
         return self._served
+
+    def _promise(self) -> None:
+        """Seat all who are sure of a stall, whichever choice that meets: nobody may be given what would break it."""
+        for candidate in self._queue:
+            promised = self._offers.promised(candidate) if candidate.keeps else None
+            if candidate.keeps and (promised is None or self._cell(promised[0]).admit(promised[1]) is not None):
+                raise InfeasibleError(
+                    "queue.guarantee",
+                    f"{application_label(candidate.application_no)} is sure of a stall held before, but cannot stand"
+                    " there together with others who are sure of theirs",
+                    'take `returning = "keep"`, or mend caps, spacing or incumbents',
+                )
+            if promised is not None:
+                self._promised[candidate.position] = promised
+
+    def _give_back(self, candidate: Candidate) -> None:
+        """Exchange a promise for a choice: it is their turn."""
+        promised = self._promised.pop(candidate.position, None)
+        if promised is not None:
+            self._cell(promised[0]).leave(promised[1])
 
     def _ask_on(self, candidate: Candidate) -> Sequence[Candidate]:
         """Let a candidate ask for offer after offer until one is met; those who had to make room for it."""
@@ -107,9 +129,9 @@ class Service:
                 held.append(proposal)
                 self._count(proposal, 1)
                 return ()
-            if self._plain:
+            if self._plain and not proposal.candidate.keeps:
                 self._note(proposal, held, wall)
-        if self._plain:
+        if self._plain or proposal.candidate.keeps:
             return (proposal,)
         return self._make_room(key, proposal)
 
@@ -140,7 +162,7 @@ class Service:
         held = {p.candidate.position: p for line in self._served.held.values() for p in line}
         for position, proposals in self._asked.items():
             for proposal in proposals:
-                if proposal is held.get(position):
+                if proposal is held.get(position) or proposal.candidate.keeps:
                     break
                 if self._within_caps(proposal, instead_of=held.get(position)):
                     missed.setdefault(proposal.offer.cell, []).append(proposal)
@@ -204,14 +226,3 @@ class Service:
                 if counted + proposal.candidate.stalls_min > self._offers.limit(name):
                     return False
         return True
-
-    def _refuse_broken_promises(self) -> None:
-        seated = {p.candidate.position for line in self._served.held.values() for p in line}
-        for candidate in self._queue:
-            if candidate.keeps and candidate.position not in seated:
-                raise InfeasibleError(
-                    "queue.guarantee",
-                    f"{application_label(candidate.application_no)} is sure of a stall held before, but cannot stand"
-                    " there together with others who are sure of theirs",
-                    'take `returning = "keep"`, or mend caps, spacing or incumbents',
-                )

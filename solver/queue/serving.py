@@ -51,6 +51,7 @@ def _at(fair: str, choice: Choice) -> Choice:
 
 def _cut_offs(request: AllocationRequest, served: Served) -> Iterator[CutOff]:
     grouped = request.rules.spacing is not None and request.rules.spacing.strength == "hard"
+    plain = not (request.rules.quotas or request.rules.minimums or request.rules.fair_priorities)
     proofs: dict[Wall, WallProof] = {}
     for refusal in served.refusals:
         who, offer = refusal.proposal.candidate, refusal.proposal.offer
@@ -63,10 +64,9 @@ def _cut_offs(request: AllocationRequest, served: Served) -> Iterator[CutOff]:
             category=who.category,
             needs=who.needs,
             pools=frozenset(pool.id for pool in request.rules.pools if who.kind in pool.kinds),
-            last=refusal.line[ahead - 1].candidate.position if ahead else 0,
+            last=refusal.line[ahead - 1].candidate.position if plain and ahead else None,
             stalls=who.stalls_min,
             group=who.group if grouped else "",
-            keeps=who.keeps,
             ahead=ahead,
             wall=proofs.get(refusal.wall),
         )

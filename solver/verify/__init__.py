@@ -25,6 +25,7 @@ import csv
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from solver.verify.counts import Counts
 from solver.verify.feasible import (
     no_cap_is_passed,
     no_neighbours_of_one_group,
@@ -68,19 +69,21 @@ def check(tables: Tables) -> Verdict:
     findings: list[str] = []
     proven: dict[str, int] = {}
     bounds: dict[str, tuple[int, int]] = {}
+    refusals: dict[str, int] = {}
     try:
         season = Season.read(tables, findings)
         findings += screening_matches(tables, season)
         findings += positions_are_a_queue(season)
         findings += sites_are_given_rightly(season)
-        findings += no_cap_is_passed(season)
-        findings += no_neighbours_of_one_group(season)
-        findings += reasons_are_true(season)
+        counts = Counts(season)
+        findings += no_cap_is_passed(season, counts)
+        findings += no_neighbours_of_one_group(season, counts)
+        findings += reasons_are_true(season, counts)
         if tables.rules["mechanism"].get("name") == "queue":
-            findings += queue_is_served(season, tables.certificate)
+            findings += queue_is_served(season, counts, tables.certificate, refusals)
         else:
-            findings += certificate_proves(season, tables, proven, bounds)
+            findings += certificate_proves(season, counts, tables.certificate, proven, bounds)
     except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
         findings.append(f"the tables cannot be read: {type(error).__name__}: {error}")
     checked = {"sites": len(tables.sites), "applications": len(tables.applications), "outcomes": len(tables.outcome)}
-    return Verdict(tuple(findings), checked, {} if findings else proven, {} if findings else bounds)
+    return Verdict(tuple(findings), checked | refusals, {} if findings else proven, {} if findings else bounds)
