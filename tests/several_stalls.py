@@ -79,7 +79,7 @@ class SeveralStalls(Placing):
 def _rules(rng: random.Random) -> tuple[str, Rules]:
     """Rules drawn at random, with goals drawn until they are legal together."""
     text = RULES
-    needed = set()
+    needed: set[str] = set()
     if rng.random() < 0.25:
         text = text.replace('[[categories]]\nid = "fish"', '[[categories]]\nid = "fish"\nown_sites = true')
     if rng.random() < 0.8:
@@ -103,7 +103,7 @@ def _rules(rng: random.Random) -> tuple[str, Rules]:
         text += f'[spacing]\nid = "apart"\ndistance = {rng.randint(1, 2)}\nstrength = "{strength}"\n'
     text += f'[numbering]\nid = "numbering"\nreturning = "{rng.choice(["keep", "keep", "ignore"])}"\n'
     while True:
-        goals = list(needed | set(rng.sample(ALWAYS, rng.randint(1, 4))))
+        goals = sorted(needed | set(rng.sample(ALWAYS, rng.randint(1, 4))))
         rng.shuffle(goals)
         told = text.replace("{goals}", str(goals).replace("'", '"'))
         try:

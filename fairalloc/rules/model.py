@@ -258,6 +258,8 @@ class Rules(Strict):
     @model_validator(mode="after")
     def _goals_fit_the_rules(self) -> Self:
         if self.mechanism.name == "queue":
+            if not self.queue_can_serve:
+                raise ValueError('the mechanism "queue" has no goals, so no "comfort" either: make the spacing hard')
             return self
         needed = (
             (Goal.RESERVES, "quotas", bool(self.quotas)),
@@ -282,6 +284,11 @@ class Rules(Strict):
     def own_sites(self) -> frozenset[str]:
         """The categories that stand only on sites that name them."""
         return frozenset(category.id for category in self.categories if category.own_sites)
+
+    @property
+    def queue_can_serve(self) -> bool:
+        """Whether the mechanism `queue` knows what to do with every rule: all but soft spacing, which is a goal."""
+        return self.spacing is None or self.spacing.strength == "hard"
 
     @property
     def gives_one_site_each(self) -> bool:

@@ -7,7 +7,7 @@ from typing import Literal
 from fairalloc.errors import UsageError
 from fairalloc.rules.model import Goal, Rules
 
-LISTS = ("application_caps", "pools", "caps", "fair_caps", "quotas", "minimums")
+LISTS = ("application_caps", "pools", "caps", "fair_caps", "quotas", "minimums", "fair_priorities")
 SINGLE = ("regions", "documents", "duplicates", "spacing")
 
 
@@ -48,10 +48,9 @@ def with_mechanism(rules: Rules, name: Literal["optimal", "queue"]) -> Rules:
     Raises:
         UsageError: when the mechanism cannot serve the season.
     """
-    if name == "queue" and not rules.gives_one_site_each:
-        raise UsageError(
-            "rules.queue", "the mechanism queue knows no caps, spacing or several stalls", "compare other variants"
-        )
+    if name == "queue" and not rules.queue_can_serve:
+        raise UsageError("rules.queue", "the mechanism queue knows no soft spacing", "compare other variants")
     goals = () if name == "queue" else rules.mechanism.goals or (Goal.PRIORITY, Goal.CHOICES)
     mechanism = rules.mechanism.model_copy(update={"name": name, "goals": goals})
-    return rules.model_copy(update={"mechanism": mechanism})
+    firsts = rules.fair_priorities if name == "queue" else ()
+    return rules.model_copy(update={"mechanism": mechanism, "fair_priorities": firsts})

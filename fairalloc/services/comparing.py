@@ -33,7 +33,7 @@ def compare_season(
     variants = [("as the rules are", rules)]
     if rules.mechanism.name == "queue":
         variants.append(("mechanism optimal", with_mechanism(rules, "optimal")))
-    elif rules.gives_one_site_each:
+    elif rules.queue_can_serve:
         variants.append(("mechanism queue", with_mechanism(rules, "queue")))
     variants += [(f"without {rule_id}", without(rules, rule_id)) for rule_id in left_out or removable(rules)]
     files = input_files(rules_text, season, public_numbers(season, [period.id for period in rules.periods]))

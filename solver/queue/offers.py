@@ -45,6 +45,11 @@ class Offers:
         self._fair_caps = {cap.id: cap.max_stalls for cap in request.rules.fair_caps}
         self._earlier = request.earlier
 
+    @property
+    def spaced(self) -> bool:
+        """Whether product groups must stand apart."""
+        return self._spacing is not None
+
     def of(self, candidate: Candidate) -> Iterator[Offer]:
         """What a candidate asks for, in order: the best choice first, any fair in the order of the fairs' ids."""
         for rank, choice in enumerate(candidate.choices, start=1):
@@ -91,7 +96,7 @@ class Offers:
         pot = Pot(fair, signature, width, number, candidate.keeps, group)
         if pot not in self._pots:
             runs = tuple(self._runs.of(pot))
-            touched = tuple(tuple(self._runs.stretches(self._spacing, pot, run)) for run in runs)
+            touched = tuple(tuple(self._runs.stretches(self._spacing, group, run)) for run in runs)
             whole = Demand(runs, touched)
             self._pots[pot] = self._intern((fair, signature.period), runs, whole) if runs else None
         return self._pots[pot]

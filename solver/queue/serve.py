@@ -194,7 +194,9 @@ class Service:
     def _note(self, proposal: Proposal, line: Sequence[Proposal], wall: Wall) -> None:
         """Keep a refusal, unless one that means the same to somebody before in line is kept."""
         who, at = proposal.candidate, proposal.offer
-        key = (at.cell, at.choice.number, at.demand, who.kind, who.category, who.group, who.needs)
+        pools = frozenset(pool.id for pool in self._rules.pools if who.kind in pool.kinds)
+        group = who.group if self._offers.spaced else ""
+        key = (at.cell, at.choice.number, who.category, who.needs, pools, who.stalls_min, group)
         if key not in self._known:
             self._known.add(key)
             self._served.refusals.append(Refusal(proposal, tuple(line), wall))

@@ -38,7 +38,7 @@ def serve(request: AllocationRequest) -> AllocationResult:
         proofs=(),
         unplaceable=frozenset(c.application_no for c in request.candidates) - reached,
         seconds={"queue": admitted - started, "stalls": time.perf_counter() - admitted},
-        cut_offs=tuple(_cut_offs(request, served)),
+        cut_offs=tuple(_cut_offs(request, offers, served)),
         blocking=tuple(
             Blocking(p.candidate.application_no, str(_at(p.offer.cell[0], p.offer.choice))) for p in served.blocking
         ),
@@ -49,8 +49,7 @@ def _at(fair: str, choice: Choice) -> Choice:
     return Choice(FairId(fair), choice.number)
 
 
-def _cut_offs(request: AllocationRequest, served: Served) -> Iterator[CutOff]:
-    grouped = request.rules.spacing is not None and request.rules.spacing.strength == "hard"
+def _cut_offs(request: AllocationRequest, offers: Offers, served: Served) -> Iterator[CutOff]:
     plain = not (request.rules.quotas or request.rules.minimums or request.rules.fair_priorities)
     proofs: dict[Wall, WallProof] = {}
     for refusal in served.refusals:
@@ -66,7 +65,7 @@ def _cut_offs(request: AllocationRequest, served: Served) -> Iterator[CutOff]:
             pools=frozenset(pool.id for pool in request.rules.pools if who.kind in pool.kinds),
             last=refusal.line[ahead - 1].candidate.position if plain and ahead else None,
             stalls=who.stalls_min,
-            group=who.group if grouped else "",
+            group=who.group if offers.spaced else "",
             ahead=ahead,
             wall=proofs.get(refusal.wall),
         )

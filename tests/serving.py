@@ -1,0 +1,112 @@
+"""The mechanism `queue` served by hand on small seasons: every set of admitted is tried by enumeration."""
+
+from __future__ import annotations
+
+import itertools
+import random
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from fairalloc.allocation import Candidate
+from fairalloc.model import Choice
+from fairalloc.rules import parse_rules
+from tests.placing import Run
+from tests.several_stalls import SeveralStalls
+
+FAIRS = ("F0", "F1")
+
+
+@dataclass(frozen=True)
+class Wish:
+    """A candidate, the rank of a choice and a fair where it may be met."""
+
+    candidate: Candidate
+    rank: int
+    fair: str
+
+
+class QueueSeason(SeveralStalls):
+    """A small season with any rules but soft spacing, under the mechanism `queue`.
+
+    Args:
+        rng: what it is drawn from.
+        kept: whether quotas and minimums may keep places.
+        first: whether fairs may put some kinds first.
+        one_stall: whether only one stall each is asked for, and nothing but sites is scarce.
+    """
+
+    def __init__(
+        self, rng: random.Random, *, kept: bool = False, first: bool = False, one_stall: bool = False
+    ) -> None:
+        super().__init__(rng)
+        text = re.sub(r"goals = \[.*\]", 'name = "queue"', self.text).replace('"soft"', '"hard"')
+        for block in ("quotas", "minimums") if not kept else ():
+            text = _drop(text, f"[[{block}]]")
+        for header in ("[[caps]]", "[[fair_caps]]", "[[quotas]]", "[[minimums]]", "[spacing]", "[stalls]") * one_stall:
+            text = _drop(text, header)
+        if first and (one_stall or rng.random() < 0.7):
+            for number, fair in enumerate(rng.sample(FAIRS, rng.randint(1, 2))):
+                kinds = rng.choice(['["farmer"]', '["company"]', '["company", "farmer"]'])
+                text += f'[[fair_priorities]]\nid = "first{number}"\nfairs = ["{fair}"]\nkinds = {kinds}\n'
+        self.text, self.rules = text, parse_rules(text)
+        candidates = [
+            replace(c, stalls_min=1, stalls_max=1) if self.rules.stalls.multiple != "adjacent" else c
+            for c in self.request.candidates
+        ]
+        if first and one_stall:  # where any fair is one wish, no fair's line is asked
+            candidates = [replace(c, choices=tuple(dict.fromkeys(c.choices))) for c in candidates]
+        self.request = replace(self.request, rules=self.rules, candidates=tuple(candidates))
+        self._reached: dict[Wish, list[Run]] = {}
+
+    def wishes(self, candidate: Candidate) -> list[Wish]:
+        """What a candidate wishes for, the best first; any fair means one fair after the other, by id."""
+        return [
+            wish
+            for rank, choice in enumerate(candidate.choices, start=1)
+            for fair in (FAIRS if choice.fair_id is None else (str(choice.fair_id),))
+            if self.runs(wish := Wish(candidate, rank, fair))
+        ]
+
+    def runs(self, wish: Wish) -> list[Run]:
+        """The runs of as few stalls as asked for that meet a wish."""
+        if wish not in self._reached:
+            choice = wish.candidate.choices[wish.rank - 1]
+            only = replace(wish.candidate, choices=(Choice(choice.fair_id, choice.number),))
+            here = [s for s in self.season.sites if s.fair_id == wish.fair and s.period == only.period]
+            self._reached[wish] = [
+                run for run in itertools.permutations(here, only.stalls_min) if self.rank(only, run)
+            ]
+        return self._reached[wish]
+
+    def seats(self, wishes: Sequence[Wish], *, caps: bool = True) -> bool:
+        """Whether all these wishes can be met at once."""
+
+        def descend(place: int, given: list[tuple[Candidate, Run]], taken: frozenset[str]) -> bool:
+            if place == len(wishes):
+                return not caps or self.is_allowed(given)
+            for run in self.runs(wishes[place]):
+                names = frozenset(site.site_id for site in run)
+                if not names & taken:
+                    more = [*given, (wishes[place].candidate, run)]
+                    if descend(place + 1, more, taken | names):
+                        return True
+            return False
+
+        return descend(0, [], frozenset())
+
+    def served_by_hand(self) -> dict[int, tuple[int, str]]:
+        """The rank and fair of each application, (0, "") where none: in queue order, word for word."""
+        admitted: list[Wish] = []
+        told: dict[int, tuple[int, str]] = {}
+        for candidate in sorted(self.request.candidates, key=lambda c: c.position):
+            met = next((wish for wish in self.wishes(candidate) if self.seats([*admitted, wish])), None)
+            told[candidate.application_no] = (0, "") if met is None else (met.rank, met.fair)
+            admitted += [] if met is None else [met]
+        return told
+
+
+def _drop(text: str, header: str) -> str:
+    """Rules without the tables of that name."""
+    tables = re.split(r"(?m)^(?=\[)", text)
+    return "".join(table for table in tables if not table.startswith(header))
