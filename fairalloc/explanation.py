@@ -65,7 +65,8 @@ class Limits:
     def of(cls, certificate: Mapping[str, Any]) -> Limits:
         """Read a certificate; prices tell no cut-off where the goal is not proven, or more than sites has prices."""
         if certificate["cut_offs"]:
-            return cls(None, {_key(cut_off): cut_off["last"] for cut_off in certificate["cut_offs"] if "last" in cut_off})
+            told = (cut_off for cut_off in certificate["cut_offs"] if "last" in cut_off)
+            return cls(None, {_key(cut_off): cut_off["last"] for cut_off in told})
         proof = next((goal for goal in certificate["goals"] if goal["goal"] == Goal.PRIORITY), None)
         if proof is None or proof["bound"] != proof["value"]:
             return cls(None, None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import random
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -15,6 +16,7 @@ from tests.placing import Run
 from tests.several_stalls import SeveralStalls
 
 FAIRS = ("F0", "F1")
+ORDERS = ('["farmer"]', '["company"]', '["company", "farmer"]')
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,7 @@ class QueueSeason(SeveralStalls):
         one_stall: whether only one stall each is asked for, and nothing but sites is scarce.
     """
 
-    def __init__(
-        self, rng: random.Random, *, kept: bool = False, first: bool = False, one_stall: bool = False
-    ) -> None:
+    def __init__(self, rng: random.Random, *, kept: bool = False, first: bool = False, one_stall: bool = False) -> None:
         super().__init__(rng)
         text = re.sub(r"goals = \[.*\]", 'name = "queue"', self.text).replace('"soft"', '"hard"')
         for block in ("quotas", "minimums") if not kept else ():
@@ -46,16 +46,14 @@ class QueueSeason(SeveralStalls):
         for header in ("[[caps]]", "[[fair_caps]]", "[[quotas]]", "[[minimums]]", "[spacing]", "[stalls]") * one_stall:
             text = _drop(text, header)
         if first and (one_stall or rng.random() < 0.7):
-            for number, fair in enumerate(rng.sample(FAIRS, rng.randint(1, 2))):
-                kinds = rng.choice(['["farmer"]', '["company"]', '["company", "farmer"]'])
+            for number, fair in enumerate(rng.sample(FAIRS, 2 if one_stall else rng.randint(1, 2))):
+                kinds = ['["farmer"]', '["company"]'][number] if one_stall else rng.choice(ORDERS)
                 text += f'[[fair_priorities]]\nid = "first{number}"\nfairs = ["{fair}"]\nkinds = {kinds}\n'
         self.text, self.rules = text, parse_rules(text)
         candidates = [
             replace(c, stalls_min=1, stalls_max=1) if self.rules.stalls.multiple != "adjacent" else c
             for c in self.request.candidates
         ]
-        if first and one_stall:  # where any fair is one wish, no fair's line is asked
-            candidates = [replace(c, choices=tuple(dict.fromkeys(c.choices))) for c in candidates]
         self.request = replace(self.request, rules=self.rules, candidates=tuple(candidates))
         self._reached: dict[Wish, list[Run]] = {}
 
@@ -74,17 +72,15 @@ class QueueSeason(SeveralStalls):
             choice = wish.candidate.choices[wish.rank - 1]
             only = replace(wish.candidate, choices=(Choice(choice.fair_id, choice.number),))
             here = [s for s in self.season.sites if s.fair_id == wish.fair and s.period == only.period]
-            self._reached[wish] = [
-                run for run in itertools.permutations(here, only.stalls_min) if self.rank(only, run)
-            ]
+            self._reached[wish] = [run for run in itertools.permutations(here, only.stalls_min) if self.rank(only, run)]
         return self._reached[wish]
 
-    def seats(self, wishes: Sequence[Wish], *, caps: bool = True) -> bool:
-        """Whether all these wishes can be met at once."""
+    def seats(self, wishes: Sequence[Wish], *, caps: str = "all") -> bool:
+        """Whether all these wishes can be met at once, within all caps or only those ``fair`` on goods at a fair."""
 
         def descend(place: int, given: list[tuple[Candidate, Run]], taken: frozenset[str]) -> bool:
             if place == len(wishes):
-                return not caps or self.is_allowed(given)
+                return self.is_allowed(given) if caps == "all" else self._fits(given)
             for run in self.runs(wishes[place]):
                 names = frozenset(site.site_id for site in run)
                 if not names & taken:
@@ -94,6 +90,13 @@ class QueueSeason(SeveralStalls):
             return False
 
         return descend(0, [], frozenset())
+
+    def _fits(self, given: list[tuple[Candidate, Run]]) -> bool:
+        counted = Counter[object]()
+        for candidate, run in given:
+            counted.update({key: len(run) for key in self.caps(candidate, run) if len(key) == 3})
+        full = any(number > key[0].max_stalls for key, number in counted.items())  # type: ignore[index]
+        return not full and (self.rules.spacing is None or self.crowded(given) == 0)
 
     def served_by_hand(self) -> dict[int, tuple[int, str]]:
         """The rank and fair of each application, (0, "") where none: in queue order, word for word."""

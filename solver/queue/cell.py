@@ -129,8 +129,8 @@ class Cell:
 
     def _move_one(self, demand: Demand) -> bool:
         """Sit on a run that one other occupies, who finds a free one elsewhere."""
-        for run, touched in zip(demand.runs, demand.touched, strict=True):
-            inside = {self._used[name] for name in (*run, *touched) if name in self._used}
+        for run in demand.runs:
+            inside = {self._used[name] for name in demand.names(run) if name in self._used}
             if len(inside) != 1:
                 continue
             ((other, theirs),) = inside

@@ -75,7 +75,7 @@ class Offers:
         if not offers:
             return None
         runs = tuple(dict.fromkeys(run for offer in offers for run in offer.demand.runs))
-        touched = {run: offer.demand.touched[offer.demand.runs.index(run)] for offer in offers for run in offer.demand.runs}
+        touched = {run: names for of in offers for run, names in zip(of.demand.runs, of.demand.touched, strict=True)}
         return offers[0].cell, self._intern(offers[0].cell, runs, Demand(runs, tuple(touched[run] for run in runs)))
 
     def wider(self, candidate: Candidate, fair: str, rank: int, width: int) -> Demand | None:

@@ -35,7 +35,7 @@ class SeatingProgram:
 
     def __init__(self, sites: Sequence[SiteNo]) -> None:
         self._sites = list(sites)
-        self._engine = highspy.Highs()
+        self._engine = highspy.Highs()  # type: ignore[no-untyped-call]
         for name, value in (("output_flag", False), ("threads", 1), ("presolve", "off"), ("solver", "simplex")):
             self._engine.setOptionValue(name, value)
         self._rows = 0
@@ -44,20 +44,22 @@ class SeatingProgram:
             self._add_row(site, -np.inf, 1.0)
         self._columns: list[tuple[Demand, Run] | None] = []
         self._missing: dict[Demand, int] = {}
+        self._least: dict[Demand, int] = {}
 
     def ask(self, numbers: Mapping[Demand, int], demand: Demand) -> Wall | Seats | None:
         """Seat so many of each demand and one more of one: a wall, a seating, or None where this does not tell."""
         for of in (*numbers, demand):
             self._know(of)
-        for of, number in numbers.items():
-            self._engine.changeRowBounds(self._row[of], float(number), np.inf)
+        for of, least in self._least.items():
+            wanted = numbers.get(of, 0) + (of is demand)
+            if least != wanted:
+                self._engine.changeRowBounds(self._row[of], float(wanted), np.inf)
+                self._least[of] = wanted
         missing = self._missing[demand]
-        self._engine.changeRowBounds(self._row[demand], float(numbers.get(demand, 0) + 1), np.inf)
         self._engine.changeColBounds(missing, 0.0, 1.0)
         self._engine.run()
         status, solution = self._engine.getModelStatus(), self._engine.getSolution()
         self._engine.changeColBounds(missing, 0.0, 0.0)  # only now: a changed program has no status
-        self._engine.changeRowBounds(self._row[demand], float(numbers.get(demand, 0)), np.inf)
         if status != highspy.HighsModelStatus.kOptimal:
             return None
         if solution.col_value[missing] > EPSILON:
@@ -73,6 +75,7 @@ class SeatingProgram:
         if demand in self._row:
             return
         self._add_row(demand, 0.0, np.inf)
+        self._least[demand] = 0
         self._missing[demand] = len(self._columns)
         self._add_column(1.0, 0.0, [self._row[demand]])
         self._columns.append(None)

@@ -188,7 +188,8 @@ class Service:
                 self._served.blocking.append(asking)
             return False
 
-        taken, _ = self._lines.pass_by(key, [*held, *missed], take)
+        # Who missed an offer and holds another at the same fair asks for the first before taking the second.
+        taken, _ = self._lines.pass_by(key, [*missed, *held], take)
         held[:] = taken
 
     def _note(self, proposal: Proposal, line: Sequence[Proposal], wall: Wall) -> None:

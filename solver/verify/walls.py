@@ -79,7 +79,8 @@ class _Held:
                 position = int(season.outcome[one.application["application_id"]]["queue_position"])
                 for name in self._names(one.application, fair):
                     sure = one.phase == 0
-                    self._of.setdefault(name, []).append((not sure, position, one.stalls, one.application["application_id"]))
+                    who = one.application["application_id"]
+                    self._of.setdefault(name, []).append((not sure, position, one.stalls, who))
 
     def _names(self, application: Row, fair: str) -> Iterator[str]:
         yield from self._counts.held_caps(application, None)
@@ -195,7 +196,7 @@ def _has_room(season: Season, counts: Counts, application: Row, choice: str, fai
     """Whether a run is left over in the end, far enough from others of the group."""
     runs_given = [(row, run) for row, run in season.runs_given() if run[0]["fair_id"] == fair]
     taken = {site["site_id"] for _, run in runs_given for site in run}
-    near = {name for row, run in runs_given for name in counts.stretches(run, row["group"])} if not counts.soft else set()
+    near = {name for row, run in runs_given for name in counts.stretches(run, row["group"])}
     runs = season.runs(choice, season.signature(application), season.widths(application)[0]).get(fair, [])
     return any(
         taken.isdisjoint(site["site_id"] for site in run)
