@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from fairalloc.allocation import Candidate
-from fairalloc.model import Choice
+from fairalloc.guarantee import with_guarantees
 from fairalloc.rules import parse_rules
 from tests.placing import Run
 from tests.several_stalls import SeveralStalls
@@ -21,7 +21,7 @@ ORDERS = ('["farmer"]', '["company"]', '["company", "farmer"]')
 
 @dataclass(frozen=True)
 class Wish:
-    """A candidate, the rank of a choice and a fair where it may be met."""
+    """A candidate, the rank of a choice (0: of whichever) and a fair where it may be met."""
 
     candidate: Candidate
     rank: int
@@ -36,9 +36,18 @@ class QueueSeason(SeveralStalls):
         kept: whether quotas and minimums may keep places.
         first: whether fairs may put some kinds first.
         one_stall: whether only one stall each is asked for, and nothing but sites is scarce.
+        sure: whether who returns is guaranteed a stall held before.
     """
 
-    def __init__(self, rng: random.Random, *, kept: bool = False, first: bool = False, one_stall: bool = False) -> None:
+    def __init__(
+        self,
+        rng: random.Random,
+        *,
+        kept: bool = False,
+        first: bool = False,
+        one_stall: bool = False,
+        sure: bool = False,
+    ) -> None:
         super().__init__(rng)
         text = re.sub(r"goals = \[.*\]", 'name = "queue"', self.text).replace('"soft"', '"hard"')
         for block in ("quotas", "minimums") if not kept else ():
@@ -49,12 +58,17 @@ class QueueSeason(SeveralStalls):
             for number, fair in enumerate(rng.sample(FAIRS, 2 if one_stall else rng.randint(1, 2))):
                 kinds = ['["farmer"]', '["company"]'][number] if one_stall else rng.choice(ORDERS)
                 text += f'[[fair_priorities]]\nid = "first{number}"\nfairs = ["{fair}"]\nkinds = {kinds}\n'
+        if sure:
+            text = re.sub(r'returning = ".*"', 'returning = "guarantee"', text)
         self.text, self.rules = text, parse_rules(text)
         candidates = [
             replace(c, stalls_min=1, stalls_max=1) if self.rules.stalls.multiple != "adjacent" else c
             for c in self.request.candidates
         ]
-        self.request = replace(self.request, rules=self.rules, candidates=tuple(candidates))
+        told, sites = tuple(candidates), self.request.sites
+        if sure:
+            told = with_guarantees(self.rules, sites, told, self.request.returning, {})
+        self.request = replace(self.request, rules=self.rules, candidates=told)
         self._reached: dict[Wish, list[Run]] = {}
 
     def wishes(self, candidate: Candidate) -> list[Wish]:
@@ -69,10 +83,15 @@ class QueueSeason(SeveralStalls):
     def runs(self, wish: Wish) -> list[Run]:
         """The runs of as few stalls as asked for that meet a wish."""
         if wish not in self._reached:
-            choice = wish.candidate.choices[wish.rank - 1]
-            only = replace(wish.candidate, choices=(Choice(choice.fair_id, choice.number),))
+            whose = wish.candidate.choices
+            only = replace(wish.candidate, choices=whose[wish.rank - 1 : wish.rank] if wish.rank else whose)
             here = [s for s in self.season.sites if s.fair_id == wish.fair and s.period == only.period]
-            self._reached[wish] = [run for run in itertools.permutations(here, only.stalls_min) if self.rank(only, run)]
+            stalls = {self.request.sites[number].site_id for number in only.keeps}
+            self._reached[wish] = [
+                run
+                for run in itertools.permutations(here, only.stalls_min)
+                if self.rank(only, run) and stalls <= {site.site_id for site in run}
+            ]
         return self._reached[wish]
 
     def seats(self, wishes: Sequence[Wish], *, caps: str = "all") -> bool:
@@ -98,12 +117,19 @@ class QueueSeason(SeveralStalls):
         full = any(number > key[0].max_stalls for key, number in counted.items())  # type: ignore[index]
         return not full and (self.rules.spacing is None or self.crowded(given) == 0)
 
+    def promise(self, candidate: Candidate) -> Wish:
+        """What somebody who is sure of a stall is sure of: any run with it that any of their choices means."""
+        return Wish(candidate, 0, str(self.request.sites[candidate.keeps[0]].fair_id))
+
     def served_by_hand(self) -> dict[int, tuple[int, str]]:
         """The rank and fair of each application, (0, "") where none: in queue order, word for word."""
         admitted: list[Wish] = []
         told: dict[int, tuple[int, str]] = {}
-        for candidate in sorted(self.request.candidates, key=lambda c: c.position):
-            met = next((wish for wish in self.wishes(candidate) if self.seats([*admitted, wish])), None)
+        promised = {c.position: self.promise(c) for c in self.request.candidates if c.keeps}
+        for candidate in sorted(self.request.candidates, key=lambda c: (not c.keeps, c.position)):
+            promised.pop(candidate.position, None)
+            others = [*admitted, *promised.values()]
+            met = next((wish for wish in self.wishes(candidate) if self.seats([*others, wish])), None)
             told[candidate.application_no] = (0, "") if met is None else (met.rank, met.fair)
             admitted += [] if met is None else [met]
         return told

@@ -8,6 +8,6 @@ from solver.queue.serving import serve
 
 
 def solve_queue(request: AllocationRequest) -> AllocationResult:
-    """Serve the queue: over all fairs at once where each takes one site and nothing else is scarce, else fair by fair."""
+    """Serve the queue: over all fairs at once where each takes one site and sites alone are scarce."""
     rules = request.rules
     return serve_network(request) if rules.gives_one_site_each and not rules.fair_priorities else serve(request)

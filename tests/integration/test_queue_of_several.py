@@ -39,6 +39,24 @@ def test_serving_by_hand_gives_the_same_and_every_refusal_is_proven(part):
     assert min(waiting, refusals, wide) > INSTANCES / 20
 
 
+def test_who_is_sure_of_a_stall_comes_first():
+    sure = otherwise = 0
+    for number in range(INSTANCES):
+        season = QueueSeason(random.Random(number), sure=True)
+        kept = {c.application_no: set(c.keeps) for c in season.request.candidates if c.keeps}
+        if not kept:
+            continue
+        result = solve_queue(season.request)
+        expected = season.served_by_hand()
+        assert told(season, result) == expected, f"instance {number}"
+        given = {p.application_no: set(range(p.site_no, p.site_no + p.width)) for p in result.placements}
+        assert all(stalls <= given[no] for no, stalls in kept.items()), f"instance {number}"
+        sure += len(kept)
+        otherwise += expected != QueueSeason(random.Random(number)).served_by_hand()
+    assert sure > INSTANCES / 5
+    assert otherwise > 0
+
+
 def mutate(rng, season, outcome, certificate):
     """Change one thing about the outcome, and one about the certificate, at random."""
     row, other = rng.choice(outcome), rng.choice(outcome)
