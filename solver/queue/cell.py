@@ -68,6 +68,16 @@ class Cell:
             raise AssertionError("a place just left is free")  # unreachable: nothing was admitted in between
         return False
 
+    def save(self) -> tuple[Seats, dict[SiteNo | str, tuple[Demand, Run]], Counter[Demand]]:
+        """Who is admitted, for :meth:`restore`."""
+        return self.runs(), dict(self._used), Counter(self.numbers)
+
+    def restore(self, saved: tuple[Seats, dict[SiteNo | str, tuple[Demand, Run]], Counter[Demand]]) -> None:
+        """Admit exactly those who were admitted when that was saved."""
+        self._seats, self._used, self.numbers = saved
+        self._load = {wall: sum(n * wall.takes(of) for of, n in self.numbers.items()) for wall in self._walls}
+        self._refused.clear()
+
     def clear(self) -> None:
         """Take everyone out again; walls stay known."""
         self._seats, self._used = {}, {}

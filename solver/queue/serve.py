@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from enum import Enum, auto
 
 from fairalloc.allocation import AllocationRequest, Candidate
 from fairalloc.errors import InfeasibleError
@@ -45,6 +46,14 @@ class Served:
     cells: dict[CellKey, Cell] = field(default_factory=dict)
     refusals: list[Refusal] = field(default_factory=list)
     blocking: list[Proposal] = field(default_factory=list)
+
+
+class _Turn(Enum):
+    """How a proposal fared that others in line may have to make room for."""
+
+    NOT_YET = auto()
+    TAKEN = auto()
+    REFUSED = auto()
 
 
 class Service:
@@ -136,24 +145,37 @@ class Service:
         return self._make_room(key, proposal)
 
     def _make_room(self, key: CellKey, proposal: Proposal) -> Sequence[Proposal]:
+        """Take a proposal at its place in line, and of those behind it whoever can still be seated."""
         cell, held = self._cell(key), self._served.held[key]
-        before = list(held)
-        cell.clear()
+        before = cell.save()
         line: list[Proposal] = []
+        state = _Turn.NOT_YET
 
         def take(asking: Proposal) -> bool:
-            room = self._fits_fair_caps(line, asking) and cell.admit(asking.offer.demand) is None
-            if room:
+            nonlocal state
+            if asking is proposal:
+                in_line = set(map(id, line))
+                for behind in held:
+                    if id(behind) not in in_line:
+                        cell.leave(behind.offer.demand)
+                taken = self._fits_fair_caps(line, asking) and cell.admit(asking.offer.demand) is None
+                state = _Turn.TAKEN if taken else _Turn.REFUSED
+            elif state is _Turn.TAKEN:
+                taken = self._fits_fair_caps(line, asking) and cell.admit(asking.offer.demand) is None
+            else:
+                taken = True  # all who are held can be seated together
+            if taken:
                 line.append(asking)
-            return room
+            return taken
 
-        taken, refused = self._lines.pass_by(key, [*before, proposal], take)
+        taken, refused = self._lines.pass_by(key, [*held, proposal], take)
+        if state is _Turn.REFUSED:
+            cell.restore(before)
+            return refused
         held[:] = taken
         for other in refused:
-            if other is not proposal:
-                self._count(other, -1)
-        if proposal not in refused:
-            self._count(proposal, 1)
+            self._count(other, -1)
+        self._count(proposal, 1)
         return refused
 
     def _look_again(self) -> None:
