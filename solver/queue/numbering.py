@@ -17,7 +17,7 @@ from solver.queue.cell import Cell
 from solver.queue.lines import Proposal
 from solver.queue.offers import CellKey, Offers
 from solver.queue.seating import Seats
-from solver.queue.serve import Served
+from solver.queue.service import Served
 from solver.queue.walls import Demand
 from solver.queue.whole import whole_seating
 

@@ -10,7 +10,7 @@ from fairalloc.model import Choice, FairId
 from solver.queue.cell import NO_WALL
 from solver.queue.numbering import give_extra_stalls, number_stalls
 from solver.queue.offers import Offers
-from solver.queue.serve import Refusal, Served, Service
+from solver.queue.service import Refusal, Served, Service
 from solver.queue.walls import Wall
 
 

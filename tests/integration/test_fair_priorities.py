@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import random
 from collections import Counter
@@ -12,7 +13,7 @@ import pytest
 from fairalloc.errors import InvalidDataError
 from fairalloc.rules import parse_rules
 from solver import verify
-from solver.queue import solve_queue
+from solver.queue import service, solve_queue
 from tests.placing import Placing
 from tests.serving import QueueSeason
 from tests.small_seasons import RULES
@@ -139,33 +140,67 @@ def is_capped(season, wish, held):
     return False
 
 
-def test_what_is_not_stable_is_told():
+def blocking_by_hand(season, result):
+    """Who could have a better place together with all ahead in line, by trying."""
+    sites, candidates = season.request.sites, season.request.candidates
+    placed = {p.application_no: (p.choice_rank, sites[p.site_no].fair_id) for p in result.placements}
+    held = [w for c in candidates for w in season.wishes(c) if placed.get(c.application_no) == (w.rank, w.fair)]
+    assert season.seats(held)
+    expected = set()
+    for candidate in season.request.candidates:
+        for wish in season.wishes(candidate):
+            if wish in held:
+                break
+            ahead = ahead_of(season, wish, held)
+            if not is_capped(season, wish, held) and season.seats([*ahead, wish], caps="fair"):
+                stall = candidate.choices[wish.rank - 1].number
+                expected.add((candidate.application_no, wish.fair if stall is None else f"{wish.fair}/{stall}"))
+    return expected
+
+
+def check_what_is_told(season, result, seed):
+    expected = blocking_by_hand(season, result)
+    assert {(b.application_no, b.choice) for b in result.blocking} == expected, f"{seed}"
+    files = season.files(result)
+    verdict = verify.check_files(files)
+    assert not verdict.findings, f"{seed}: {verdict.findings}"
+    assert verdict.checked.get("places that would be exchanged", 0) == len(expected)
+    silent = json.loads(files["certificate.json"]) | {"blocking": []}
+    found = verify.check_files(files | {"certificate.json": json.dumps(silent).encode()}).findings
+    assert len(found) == len(expected), f"{seed}"
+
+
+def kept_season(seed):
+    season = QueueSeason(random.Random(seed), kept=True, first=True)
+    return season if season.rules.quotas or season.rules.minimums or season.rules.fair_priorities else None
+
+
+def test_nearly_all_are_stable_once_settled():
     blocking = kept = 0
-    for number in range(INSTANCES * 2):
-        season = QueueSeason(random.Random(number), kept=True, first=True)
-        if not (season.rules.quotas or season.rules.minimums or season.rules.fair_priorities):
-            continue
-        result = solve_queue(season.request)
-        sites, candidates = season.request.sites, season.request.candidates
-        placed = {p.application_no: (p.choice_rank, sites[p.site_no].fair_id) for p in result.placements}
-        held = [w for c in candidates for w in season.wishes(c) if placed.get(c.application_no) == (w.rank, w.fair)]
-        assert season.seats(held)
-        expected = set()
-        for candidate in season.request.candidates:
-            for wish in season.wishes(candidate):
-                if wish in held:
-                    break
-                ahead = ahead_of(season, wish, held)
-                if not is_capped(season, wish, held) and season.seats([*ahead, wish], caps="fair"):
-                    stall = candidate.choices[wish.rank - 1].number
-                    expected.add((candidate.application_no, wish.fair if stall is None else f"{wish.fair}/{stall}"))
-        assert {(b.application_no, b.choice) for b in result.blocking} == expected, f"instance {number}"
-        verdict = verify.check_files(season.files(result))
-        assert not verdict.findings, f"instance {number}: {verdict.findings}"
-        blocking += len(expected)
-        kept += bool(season.rules.quotas)
+    for seed in range(2 * INSTANCES):
+        season = kept_season(seed)
+        if season is not None:
+            result = solve_queue(season.request)
+            check_what_is_told(season, result, seed)
+            blocking += len(result.blocking)
+            kept += bool(season.rules.quotas)
     assert kept > INSTANCES / 10
-    assert blocking < kept / 10  # rare, but there
+    assert blocking <= kept / 100
+
+
+def test_what_is_not_stable_is_told(monkeypatch):
+    """Without letting anybody ask again, some seasons end unstable: the result says where, and so does the checker."""
+    monkeypatch.setattr(service, "ROUNDS", 0)
+    unstable = 0
+    for seed in range(20 * INSTANCES):
+        season = kept_season(seed)
+        result = None if season is None else solve_queue(season.request)
+        if result is not None and result.blocking:
+            check_what_is_told(season, result, seed)
+            unstable += 1
+            if unstable == 3:
+                break
+    assert unstable == 3
 
 
 def test_only_the_queue_knows_fair_priorities():

@@ -48,6 +48,10 @@ class Served:
     blocking: list[Proposal] = field(default_factory=list)
 
 
+ROUNDS = 20
+"""How often those who could have a better place after all may ask again."""
+
+
 class _Turn(Enum):
     """How a proposal fared that others in line may have to make room for."""
 
@@ -75,6 +79,7 @@ class Service:
         self._asked: dict[int, list[Proposal]] = {}
         self._counted: Counter[str] = Counter()
         self._known: set[tuple[object, ...]] = set()
+        self._placed: dict[int, Proposal] = {}
         self._promised: dict[int, tuple[CellKey, Demand]] = {}
         self._served = Served()
 
@@ -87,13 +92,34 @@ class Service:
         self._promise()
         for candidate in self._queue:
             self._give_back(candidate)
-            self._asking[candidate.position] = self._offers.of(candidate)
-            turned_away = [candidate]
-            while turned_away:
-                turned_away += self._ask_on(turned_away.pop())
+            self._ask_from_the_first(candidate)
         if not self._plain:
             self._look_again()
+            for _ in range(ROUNDS):
+                if not self._served.blocking:
+                    break
+                self._settle()
+                self._look_again()
         return self._served
+
+    def _ask_from_the_first(self, candidate: Candidate) -> None:
+        """Let a candidate ask for its offers, and whoever has to make room for it for theirs that are left."""
+        self._asking[candidate.position] = self._offers.of(candidate)
+        self._asked[candidate.position] = []
+        turned_away = [candidate]
+        while turned_away:
+            turned_away += self._ask_on(turned_away.pop())
+
+    def _settle(self) -> None:
+        """Let those who could have a better place after all give up theirs and ask again."""
+        again = {proposal.candidate.position: proposal.candidate for proposal in self._served.blocking}
+        for position in sorted(again):
+            proposal = self._placed.get(position)
+            if proposal is not None:
+                self._served.held[proposal.offer.cell].remove(proposal)
+                self._cell(proposal.offer.cell).leave(proposal.offer.demand)
+                self._count(proposal, -1)
+            self._ask_from_the_first(again[position])
 
     def _promise(self) -> None:
         """Seat all who are sure of a stall, whichever choice that meets: nobody may be given what would break it."""
@@ -179,14 +205,16 @@ class Service:
         return refused
 
     def _look_again(self) -> None:
-        """Why each missed offer was refused, as the lines are in the end; and which could be met after all."""
+        """Why each missed offer was refused, as the lines are now; and which could be met after all."""
+        self._served.refusals.clear()
+        self._served.blocking.clear()
+        self._known.clear()
         missed: dict[CellKey, list[Proposal]] = {}
-        held = {p.candidate.position: p for line in self._served.held.values() for p in line}
         for position, proposals in self._asked.items():
             for proposal in proposals:
-                if proposal is held.get(position) or proposal.candidate.keeps:
+                if proposal is self._placed.get(position) or proposal.candidate.keeps:
                     break
-                if self._within_caps(proposal, instead_of=held.get(position)):
+                if self._within_caps(proposal, instead_of=self._placed.get(position)):
                     missed.setdefault(proposal.offer.cell, []).append(proposal)
         for key in sorted(missed):
             self._look_again_at(key, missed[key])
@@ -230,6 +258,11 @@ class Service:
         return self._served.cells[key]
 
     def _count(self, proposal: Proposal, times: int) -> None:
+        """Note that somebody has a place now (1), or has it no longer (-1)."""
+        if times > 0:
+            self._placed[proposal.candidate.position] = proposal
+        else:
+            del self._placed[proposal.candidate.position]
         for name in proposal.offer.counted:
             if name.partition("|")[0] not in self._at_fair:
                 self._counted[name] += times * proposal.candidate.stalls_min
