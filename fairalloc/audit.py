@@ -31,6 +31,10 @@ from fairalloc.status import NO_STATUS, Status
 _State = tuple[str, int, int, int]
 """Status, reason code, first site and number of sites."""
 
+NOT_PROVEN, EXCHANGED = "refusals not proven", "places that would be exchanged"
+REFUSALS = ("refusals by caps", "refusals proven", NOT_PROVEN, EXCHANGED)
+"""What the checker counts of the mechanism `queue`: why applications were refused where they would rather be."""
+
 SHOWN = 20
 """How many findings of one kind are spelled out; the rest are counted."""
 
@@ -64,7 +68,10 @@ def audit_bundle(files: Mapping[str, bytes], check: CheckFiles) -> Audit:
     audit = Audit()
     audit.add("files against the manifest", len(files), manifest_findings(files))
     verdict = check(files)
-    audit.add("allocation and certificate", sum(verdict.checked.values()), verdict.findings)
+    refusals = {name: number for name, number in verdict.checked.items() if name in REFUSALS}
+    rows = sum(verdict.checked.values()) - sum(refusals.values())
+    audit.add("allocation and certificate", rows, verdict.findings)
+    audit.checked |= refusals
     audit.proven, audit.bounds = dict(verdict.proven), dict(verdict.bounds)
     try:
         book = published(files)

@@ -65,7 +65,8 @@ class Limits:
     def of(cls, certificate: Mapping[str, Any]) -> Limits:
         """Read a certificate; prices tell no cut-off where the goal is not proven, or more than sites has prices."""
         if certificate["cut_offs"]:
-            return cls(None, {_key(cut_off): cut_off["last"] for cut_off in certificate["cut_offs"]})
+            told = (cut_off for cut_off in certificate["cut_offs"] if "last" in cut_off)
+            return cls(None, {_key(cut_off): cut_off["last"] for cut_off in told})
         proof = next((goal for goal in certificate["goals"] if goal["goal"] == Goal.PRIORITY), None)
         if proof is None or proof["bound"] != proof["value"]:
             return cls(None, None)
@@ -74,21 +75,21 @@ class Limits:
         return cls({site: price for part in proof["parts"] for site, price in part["prices"].items()}, None)
 
 
-CutOffKey = tuple[str, str, str, str, tuple[str, ...]]
-"""A choice and whom it suits alike: choice, period, category, needs, pools."""
+CutOffKey = tuple[str, str, str, str, tuple[str, ...], int]
+"""A choice and whom it suits alike: choice, period, category, needs, pools, stalls."""
 
 
 def _key(cut_off: Mapping[str, Any]) -> CutOffKey:
     names = ("choice", "period", "category", "needs")
     choice, period, category, needs = (str(cut_off[name]) for name in names)
-    return choice, period, category, needs, tuple(cut_off["pools"])
+    return choice, period, category, needs, tuple(cut_off["pools"]), int(cut_off["stalls"])
 
 
 def certified_key(
-    choice: str, period: str, category: str, needs: AbstractSet[str], pools: tuple[str, ...]
+    choice: str, period: str, category: str, needs: AbstractSet[str], pools: tuple[str, ...], stalls: int
 ) -> CutOffKey:
     """The key of a cut-off as it is published."""
-    return choice, period, category, "|".join(sorted(needs)), pools
+    return choice, period, category, "|".join(sorted(needs)), pools, stalls
 
 
 class CutOffs:
@@ -162,7 +163,7 @@ class CutOffs:
             return Room.FREE, None
         if self._limits.last is not None:
             pools = tuple(sorted(pool for pool, kinds in self._pools.items() if asker.kind in kinds))
-            key = certified_key(str(choice), asker.period, asker.category, asker.needs, pools)
+            key = certified_key(str(choice), asker.period, asker.category, asker.needs, pools, asker.stalls)
             return Room.FULL, self._limits.last.get(key)
         prices = self._limits.prices
         if prices is None:

@@ -72,6 +72,7 @@ def candidate_of(
         stalls_max=application.stalls_max if several else 1,
         applicant=label,
         owner=numbers.owners.get(applicant.applicant_id, label),
+        region=applicant.region,
     )
 
 

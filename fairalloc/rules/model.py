@@ -18,7 +18,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from fairalloc.instants import Instant, instant_of, parse_instant
 from fairalloc.rules.base import Name, Rule, Strict
-from fairalloc.rules.placing import Cap, FairCap, Minimum, Numbering, Pool, Quota, Spacing, Stalls
+from fairalloc.rules.placing import Cap, FairCap, FairPriority, Minimum, Numbering, Pool, Quota, Spacing, Stalls
 
 
 def _instant(value: object) -> int:
@@ -247,22 +247,25 @@ class Rules(Strict):
     fair_caps: tuple[FairCap, ...] = ()
     quotas: tuple[Quota, ...] = ()
     minimums: tuple[Minimum, ...] = ()
+    fair_priorities: tuple[FairPriority, ...] = ()
     spacing: Spacing | None = None
     stalls: Stalls = Stalls(id="one-stall", multiple="refuse")
     numbering: Numbering = Numbering(id="numbering", returning="keep")
 
     @model_validator(mode="after")
-    def _queue_serves_one_stall_each(self) -> Self:
-        if self.mechanism.name == "queue" and not self.gives_one_site_each:
-            raise ValueError(
-                'the mechanism "queue" gives one stall to each application: leave out caps, fair_caps, quotas, minimums,'
-                " spacing and guaranteed stalls, and do not serve several adjacent stalls,"
-                ' or take the mechanism "optimal"'
-            )
+    def _only_the_queue_knows_fair_priorities(self) -> Self:
+        if self.fair_priorities and self.mechanism.name != "queue":
+            raise ValueError('fair_priorities are part of the mechanism "queue": the goals of "optimal" know one queue')
+        fairs = [fair for rule in self.fair_priorities for fair in rule.fairs]
+        _unique("fair in fair_priorities", fairs)
         return self
 
     @model_validator(mode="after")
     def _goals_fit_the_rules(self) -> Self:
+        if self.mechanism.name == "queue":
+            if not self.queue_can_serve:
+                raise ValueError('the mechanism "queue" has no goals, so no "comfort" either: make the spacing hard')
+            return self
         needed = (
             (Goal.RESERVES, "quotas", bool(self.quotas)),
             (Goal.MINIMUMS, "minimums", bool(self.minimums)),
@@ -288,6 +291,11 @@ class Rules(Strict):
         return frozenset(category.id for category in self.categories if category.own_sites)
 
     @property
+    def queue_can_serve(self) -> bool:
+        """Whether the mechanism `queue` knows what to do with every rule: all but soft spacing, which is a goal."""
+        return self.spacing is None or self.spacing.strength == "hard"
+
+    @property
     def gives_one_site_each(self) -> bool:
         """Whether every placement takes one site, nothing else is scarce, and nobody is sure of a site."""
         counted = self.forbidding_caps or self.fair_caps or self.quotas or self.minimums or self.spacing is not None
@@ -311,12 +319,13 @@ class Rules(Strict):
         _unique("kind", (kind.id for kind in self.kinds))
         _unique("feature", self.features)
         _unique("rule", (rule.id for rule in self.rules()))
-        naming_kinds: tuple[Admission | ApplicationCap | Cap | Pool | Priority | Quota, ...] = (
+        naming_kinds: tuple[Admission | ApplicationCap | Cap | FairPriority | Pool | Priority | Quota, ...] = (
             *self.admissions,
             *self.application_caps,
             *self.pools,
             *self.caps,
             *self.quotas,
+            *self.fair_priorities,
             self.priority,
         )
         for rule in naming_kinds:
@@ -333,7 +342,15 @@ class Rules(Strict):
         optional = tuple(
             rule for rule in (self.regions, self.documents, self.duplicates, self.spacing) if rule is not None
         )
-        capping = (*self.application_caps, *self.pools, *self.caps, *self.fair_caps, *self.quotas, *self.minimums)
+        capping = (
+            *self.application_caps,
+            *self.pools,
+            *self.caps,
+            *self.fair_caps,
+            *self.quotas,
+            *self.minimums,
+            *self.fair_priorities,
+        )
         return (*single, *self.admissions, *optional, *capping, self.stalls, self.numbering)
 
     @property

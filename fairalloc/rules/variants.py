@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from fairalloc.errors import UsageError
 from fairalloc.rules.model import Goal, Rules
 
-LISTS = ("application_caps", "pools", "caps", "fair_caps", "quotas", "minimums")
+LISTS = ("application_caps", "pools", "caps", "fair_caps", "quotas", "minimums", "fair_priorities")
 SINGLE = ("regions", "documents", "duplicates", "spacing")
 
 
@@ -69,7 +69,8 @@ def _with(rules: Rules, name: str, goals: Sequence[str] | None) -> Rules:
     if goals is not None:
         mechanism["goals"] = list(goals)
     try:
-        return Rules.model_validate({**dict(rules), "mechanism": mechanism})
+        firsts = rules.fair_priorities if name == "queue" else ()
+        return Rules.model_validate({**dict(rules), "mechanism": mechanism, "fair_priorities": firsts})
     except ValidationError as error:
         words = "; ".join(problem["msg"].removeprefix("Value error, ") for problem in error.errors())
         what = f"mechanism {name}" if goals is None else f"goals {', '.join(goals)}"

@@ -63,6 +63,6 @@ def _wanted(rules: Rules, wanted: Wanted) -> Iterator[Variant]:
 def _usual(rules: Rules) -> Iterator[Variant]:
     if rules.mechanism.name != "optimal":
         yield Variant("mechanism optimal", with_mechanism(rules, "optimal"))
-    elif rules.gives_one_site_each:
+    elif rules.queue_can_serve:
         yield Variant("mechanism queue", with_mechanism(rules, "queue"))
     yield from (Variant(f"without {rule_id}", without(rules, rule_id), rule_id) for rule_id in removable(rules))

@@ -14,7 +14,6 @@ from solver.problem import IntArray
 from solver.program.faces import Face, Matrix
 from solver.program.model import Ask, FloatArray, Give, Program, Target
 
-
 EPSILON = 1e-6
 TINY = 1e-9
 MOST_NODES = 400

@@ -62,6 +62,10 @@ class Runs:
         """The sites of a fair in a period."""
         return [self._sites[number] for number in self._by_fair.get((fair, period), [])]
 
+    def numbers_at(self, fair: str, period: str) -> list[SiteNo]:
+        """The numbers of the sites of a fair in a period."""
+        return self._by_fair.get((fair, period), [])
+
     def of(self, pot: Pot) -> list[Run]:
         """The runs that a pot reaches."""
         if pot.own and self._sites[pot.own[0]].fair_id != pot.fair:

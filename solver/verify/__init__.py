@@ -70,6 +70,7 @@ def check(tables: Tables) -> Verdict:
     findings: list[str] = []
     proven: dict[str, int] = {}
     bounds: dict[str, tuple[int, int]] = {}
+    refusals: dict[str, int] = {}
     try:
         season = Season.read(tables, findings)
         findings += screening_matches(tables, season)
@@ -87,10 +88,10 @@ def check(tables: Tables) -> Verdict:
         findings += no_cap_is_passed(season, counts)
         findings += no_neighbours_of_one_group(season, counts)
         if tables.rules["mechanism"].get("name") == "queue":
-            findings += queue_is_served(season, tables.certificate)
+            findings += queue_is_served(season, counts, tables.certificate, refusals)
         else:
             findings += certificate_proves(season, counts, tables.certificate, proven, bounds)
     except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
         findings.append(f"the tables cannot be read: {type(error).__name__}: {error}")
     checked = {"sites": len(tables.sites), "applications": len(tables.applications), "outcomes": len(tables.outcome)}
-    return Verdict(tuple(findings), checked, {} if findings else proven, {} if findings else bounds)
+    return Verdict(tuple(findings), checked | refusals, {} if findings else proven, {} if findings else bounds)

@@ -20,7 +20,7 @@ from fairalloc.envy import justified_envy
 from fairalloc.errors import UsageError
 from fairalloc.numbering import public_numbers
 from fairalloc.report.comparing import render_comparison
-from fairalloc.rules import parse_rules
+from fairalloc.rules import Spacing, parse_rules
 from fairalloc.rules.variants import removable, with_mechanism, without
 from solver.optimal import solve
 from tests.conftest import ROOT
@@ -228,6 +228,6 @@ def test_leaving_out_what_cannot_be_left_out(fairalloc):
 def test_a_pool_left_out_opens_its_sites():
     rules = parse_rules((SAMPLE / "season.toml").read_text())
     assert without(rules, "gardeners").pools == ()
-    adjacent = rules.model_copy(update={"stalls": rules.stalls.model_copy(update={"multiple": "adjacent"})})
-    with pytest.raises(UsageError, match="several adjacent stalls"):
-        with_mechanism(adjacent, "queue")
+    apart = Spacing(id="apart", strength="soft")
+    with pytest.raises(UsageError, match="soft spacing"):
+        with_mechanism(rules.model_copy(update={"spacing": apart}), "queue")

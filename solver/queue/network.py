@@ -1,4 +1,4 @@
-"""The mechanism `queue`: strict first come, first served, with look-ahead.
+"""The queue where each placement takes one site: an augmenting path for each application.
 
 In queue order each application takes its best choice that can still be seated together with all admitted before it.
 Sites stay open until the end: who was admitted to a fair may still be moved within it, so that nobody is refused
@@ -23,8 +23,8 @@ from solver.problem import IntArray, Problem, build_problem
 from solver.stalls import number_stalls
 
 
-def solve_queue(request: AllocationRequest) -> AllocationResult:
-    """Serve the queue."""
+def serve_network(request: AllocationRequest) -> AllocationResult:
+    """Serve the queue where each placement takes one site and nothing else is scarce."""
     started = time.perf_counter()
     problem = build_problem(request)
     seats = _Seats(problem)
