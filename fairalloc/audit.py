@@ -20,6 +20,7 @@ from fairalloc.demotion import Demotion
 from fairalloc.errors import InvalidDataError, VerificationFailedError
 from fairalloc.ledger import ChainIdentity, History, SeasonNo, Topic
 from fairalloc.lottery import lottery_seed
+from fairalloc.model import Preallocation
 from fairalloc.numbering import application_label, number_applications, number_sites, parse_application_label
 from fairalloc.ports import CheckFiles, Standing
 from fairalloc.queue import queue_positions
@@ -38,11 +39,13 @@ SHOWN = 20
 class Audit:
     """What was looked at (by name, how many), what was found wrong, and what is proven of each goal.
 
-    ``proven`` has the goals that are optimal, ``bounds`` value and proven bound of the others.
+    ``decisions`` are those made before the allocation, in words, with who made them and why. ``proven`` has the goals
+    that are optimal, ``bounds`` value and proven bound of the others.
     """
 
     checked: dict[str, int] = field(default_factory=dict)
     findings: list[str] = field(default_factory=list)
+    decisions: list[str] = field(default_factory=list)
     proven: dict[str, int] = field(default_factory=dict)
     bounds: dict[str, tuple[int, int]] = field(default_factory=dict)
 
@@ -68,6 +71,7 @@ def audit_bundle(files: Mapping[str, bytes], check: CheckFiles) -> Audit:
         audit.add("public numbers", len(book.applications) + len(book.sites), _numbers(book))
         audit.add("screening recomputed", len(book.applications), _screening(book))
         audit.add("queue recomputed", len(book.outcome), _queue(book, files))
+        audit.decisions = [_decision_words(decision) for decision in book.preallocations]
         audit.add("statements", 2, _statements(book, files))
     except InvalidDataError as error:
         audit.add("rules", 1, [str(defect) for defect in error.defects])
@@ -111,6 +115,12 @@ def audit_chain(
 def audit_database(audit: Audit, standings: Sequence[Standing], history: History) -> None:
     """Hold the city's database against the chain's history."""
     audit.add("statuses in the database", len(standings), _standings(standings, history))
+
+
+def _decision_words(decision: Preallocation) -> str:
+    """One decision made before the allocation, in words."""
+    what = "is kept free" if decision.application_id is None else f"goes to {decision.application_id}"
+    return f"site {decision.site_id} {what}: {decision.reason} (decided by {decision.actor})"
 
 
 def _numbers(book: Published) -> Iterator[str]:

@@ -10,7 +10,7 @@ from fairalloc.caps import NOTHING, CapCount
 from fairalloc.explanation import Asker, CutOffs, Limits, choice_words
 from fairalloc.ledger import ApplicationNo, SiteNo, Transition
 from fairalloc.model import Fair, Site
-from fairalloc.reasons import REASON_STATUS, REASON_WORDS, Reason
+from fairalloc.reasons import REASON_STATUS, Reason, reason_words
 from fairalloc.rules import Rules
 from fairalloc.status import Status
 
@@ -88,7 +88,7 @@ def outcomes(
                 site_no=SiteNo(0) if placement is None else placement.site_no,
                 sites=given.get(candidate.application_no, ()),
                 choice_rank=0 if placement is None else placement.choice_rank,
-                words=" ".join(filter(None, (REASON_WORDS[reason], candidate.decided, candidate.note, *details))),
+                words=" ".join(filter(None, (reason_words(reason, candidate.decided), candidate.note, *details))),
             )
         )
     return tuple(told)

@@ -1,6 +1,5 @@
 """Why an application stands where it stands: one code (8 bits on chain) and one sentence for each case.
 
-Where a decision was made before the allocation, its own reason follows the sentence.
 The code is what the chain, the bundle and the database carry; the sentence is what an applicant reads.
 Numbers are grouped by status and never change their meaning.
 """
@@ -50,7 +49,7 @@ REASON_WORDS: Mapping[Reason, str] = MappingProxyType(
         Reason.STALLS_NOT_OFFERED: "Asks for more adjacent stalls than the rules offer.",
         Reason.FIRST_CHOICE: "Placed on the first choice.",
         Reason.LOWER_CHOICE: "Placed on a lower choice; the higher ones went to others, as the rules have it.",
-        Reason.PREALLOCATED: "Placed by a decision made before the allocation:",
+        Reason.PREALLOCATED: "Placed by a decision made before the allocation.",
         Reason.GUARANTEED: "Placed on a stall held before, which the rules guarantee.",
         Reason.OUTRANKED: "Every chosen place went to other applications, as the goals of the rules have it.",
         Reason.NO_SUITABLE_SITE: "No chosen fair has a site, or as many side by side as asked for, for these goods and"
@@ -58,6 +57,13 @@ REASON_WORDS: Mapping[Reason, str] = MappingProxyType(
         Reason.CAP_REACHED: "The applicant, or others of the same owner, hold as many stalls as the rules allow.",
     }
 )
+
+
+def reason_words(reason: Reason, decided: str = "") -> str:
+    """The sentence, with the decision's own reason where one was made before the allocation."""
+    words = REASON_WORDS[reason]
+    return f"{words.removesuffix('.')}: {decided}" if reason is Reason.PREALLOCATED and decided else words
+
 
 BEFOREHAND = frozenset({Reason.PREALLOCATED, Reason.GUARANTEED})
 """The reasons of applications that were sure of a site before the allocation."""

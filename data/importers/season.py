@@ -115,7 +115,9 @@ def read_season(folder: Path, rules: Rules, *, skip_invalid: Path | None = None)
             )
         ),
     )
-    season = with_decisions(decisions, season, rules, leave_out=skip_invalid is not None)
+    if skip_invalid is not None or not any(sheet.defects for sheet in sheets if sheet is not decisions):
+        # Decisions are held against everything else, which must be right for that, or left out.
+        season = with_decisions(decisions, season, rules, leave_out=skip_invalid is not None)
     defects = [defect for sheet in sheets for defect in sheet.defects]
     if defects and skip_invalid is None:
         raise InvalidDataError(defects, "mend the rows, or leave them out with --skip-invalid FILE")

@@ -18,7 +18,7 @@ class Cap(Rule):
 
     Counted per period, at each fair in each period, or in the whole season. No ``kinds`` means all kinds, no
     ``categories`` all goods. With ``effect = "demote"`` nothing is forbidden: requests beyond the cap stand behind
-    everybody else's in the queue.
+    everybody else's in the queue (:mod:`fairalloc.demotion`).
     """
 
     of: Literal["applicant", "owner"]
@@ -134,7 +134,7 @@ class Numbering(Rule):
 
     ``keep`` puts them back on their stall where that costs nobody a place or a better choice; ``guarantee`` gives each
     of them, in each period, one stall that they held before, if an application of theirs names the fair, that stall or
-    any fair; ``ignore`` forgets who stood where.
+    any fair (:mod:`fairalloc.guarantee`); ``ignore`` forgets who stood where.
     """
 
     returning: Literal["keep", "ignore", "guarantee"]

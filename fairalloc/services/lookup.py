@@ -13,7 +13,7 @@ from fairalloc.model import Site
 from fairalloc.numbering import application_label
 from fairalloc.ports import PastTransition, Standing, Store
 from fairalloc.preallocation import by_application, reasons_of
-from fairalloc.reasons import REASON_WORDS, Reason
+from fairalloc.reasons import reason_words
 from fairalloc.services.context import SeasonContext
 from fairalloc.services.stages import CERTIFICATE, OUTCOME, SCREENING
 
@@ -98,11 +98,8 @@ def explain(store: Store, context: SeasonContext, number: int) -> Explanation:
 
 def _reason_words(context: SeasonContext, standing: Standing) -> str:
     """The reason in words, with that of the decision where one was made before the allocation."""
-    words = REASON_WORDS[standing.reason]
-    if standing.reason is not Reason.PREALLOCATED:
-        return words
-    decided = by_application(context.season.preallocations)[standing.application_id]
-    return f"{words} {reasons_of(decided)}"
+    decided = by_application(context.season.preallocations).get(standing.application_id, [])
+    return reason_words(standing.reason, reasons_of(decided))
 
 
 def _rows(store: Store, context: SeasonContext, name: str) -> dict[str, dict[str, str]]:

@@ -62,6 +62,8 @@ class Runs:
 
     def of(self, pot: Pot) -> list[Run]:
         """The runs that a pot reaches."""
+        if pot.own and self._sites[pot.own[0]].fair_id != pot.fair:
+            return []
         key = (pot.fair, pot.signature, pot.width)
         if key not in self._known:
             self._known[key] = self._find(*key)

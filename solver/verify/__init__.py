@@ -6,7 +6,7 @@ with the solver, so that whoever doubts the solver can read these lines instead.
 Feasible means: every eligible application has exactly one outcome and a queue position of its own; the sites given
 exist, are open, stand side by side, belong to the application's period, take its category, have what it needs, admit
 its kind, are as many as it asked for, meet its choices at the rank stated, and are given once; no cap is
-passed, and no two of one group stand too close.
+passed, and no two of one group stand too close; whoever is sure of a site, by a decision or by a guarantee, has it.
 
 Optimal is proven by prices (weak duality): for ANY non-negative prices of sites and caps, no allowed allocation is
 worth more than
@@ -34,6 +34,7 @@ from solver.verify.feasible import (
     screening_matches,
     sites_are_given_rightly,
 )
+from solver.verify.preallocated import Kept, decisions_can_be, whoever_is_sure_has_it
 from solver.verify.proof import certificate_proves
 from solver.verify.queue import queue_is_served
 from solver.verify.season import Season, Tables, parse_tables
@@ -73,11 +74,18 @@ def check(tables: Tables) -> Verdict:
         season = Season.read(tables, findings)
         findings += screening_matches(tables, season)
         findings += positions_are_a_queue(season)
-        findings += sites_are_given_rightly(season)
         counts = Counts(season)
+        findings += decisions_can_be(tables, season)
+        kept = Kept(tables, season, counts)
+        findings += whoever_is_sure_has_it(season, kept)
+        if tables.certificate.get("cap_limits", {}) != counts.limits_left():
+            findings.append(f"certificate.json: earlier campaigns left the caps {counts.limits_left()}, it says others")
+        # Why others wait is asked of all sites; who may stand where, without those that are sure before.
+        findings += reasons_are_true(season, counts, kept)
+        season.keep(kept.sites)
+        findings += sites_are_given_rightly(season)
         findings += no_cap_is_passed(season, counts)
         findings += no_neighbours_of_one_group(season, counts)
-        findings += reasons_are_true(season, counts)
         if tables.rules["mechanism"].get("name") == "queue":
             findings += queue_is_served(season, tables.certificate)
         else:

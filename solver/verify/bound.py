@@ -174,6 +174,9 @@ class Bound:
         if key not in self._choices:
             fair, slash, number = choice.partition("/")
             fairs = self._season.fairs_in.get(asker.signature[0], []) if choice == "*" else [fair]
+            if through:
+                at = self._season.sites[through[0]]["fair_id"]
+                fairs = [at] if at in fairs else []
             must = Must(number if slash else None, through)
             prices = (self._by_fair(asker, fair, width, own, must) for fair in fairs)
             self._choices[key] = min((price for price in prices if price is not None), default=None)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -28,6 +29,12 @@ class Counts:
         self.anything = bool(self._limits or self._targets or self._spacing)
         self._at_fairs: dict[tuple[str, str, str], tuple[str, ...]] = {}
         self._shares: dict[tuple[str, str, str], int] = {}
+        # What was given earlier has the columns of an application that caps look at, and its own fair.
+        self._earlier: Counter[str] = Counter()
+        for given in season.earlier:
+            for fair in (None, given["fair_id"]):
+                for name in self.held_caps(given, fair):
+                    self._earlier[name] += int(given["stalls"])
         self.by_fair = any(cap["per"] == "fair" for cap in self._caps)
 
     def has_limit(self, name: str) -> bool:
@@ -35,8 +42,12 @@ class Counts:
         return name.split("|", maxsplit=1)[0] in self._limits
 
     def limit(self, name: str) -> int:
-        """How many stalls a cap allows."""
-        return self._limits[name.split("|", maxsplit=1)[0]]
+        """How many stalls a cap allows, less those that earlier campaigns gave."""
+        return max(0, self._limits[name.split("|", maxsplit=1)[0]] - self._earlier[name])
+
+    def limits_left(self) -> dict[str, int]:
+        """The caps that earlier campaigns took from, and what they allow."""
+        return {name: self.limit(name) for name in self._earlier}
 
     def held_caps(self, application: Row, fair: str | None) -> Iterator[str]:
         """The caps on an applicant or owner that stalls at a fair count against; without a fair, those at any fair."""

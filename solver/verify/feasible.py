@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
 from solver.verify.counts import Counts
+from solver.verify.preallocated import Kept
 from solver.verify.season import Row, Season, Tables, adjacent
 
 FIRST_CHOICE, LOWER_CHOICE, OUTRANKED, NO_SUITABLE_SITE, CAP_REACHED = "40", "41", "60", "61", "62"
@@ -104,7 +105,7 @@ def no_neighbours_of_one_group(season: Season, counts: Counts) -> Iterator[str]:
         yield f"outcome.csv: {', '.join(names)} sell the same and stand too close together"
 
 
-def reasons_are_true(season: Season, counts: Counts) -> Iterator[str]:
+def reasons_are_true(season: Season, counts: Counts, kept: Kept) -> Iterator[str]:
     """Statuses and reason codes fit each other and the facts."""
     counted = _counted(season, counts)
     for application_id, outcome in season.outcome.items():
@@ -112,7 +113,8 @@ def reasons_are_true(season: Season, counts: Counts) -> Iterator[str]:
         if application is None:
             continue
         if outcome["status"] == "ALLOCATED":
-            true = FIRST_CHOICE if outcome["choice_rank"] == "1" else LOWER_CHOICE
+            usual = FIRST_CHOICE if outcome["choice_rank"] == "1" else LOWER_CHOICE
+            true = kept.reason(application_id) or usual
         elif outcome["status"] == "WAITLISTED":
             if outcome["site_ids"] or outcome["choice_rank"]:
                 yield f"outcome.csv: {application_id} is on the waiting list but has a site or a choice rank"

@@ -25,6 +25,8 @@ class Tables:
     outcome: Sequence[Row]
     certificate: Mapping[str, Any]
     incumbents: Sequence[Row] = ()
+    preallocations: Sequence[Row] = ()
+    earlier: Sequence[Row] = ()
 
 
 def parse_tables(files: Mapping[str, bytes]) -> Tables:
@@ -46,6 +48,8 @@ def parse_tables(files: Mapping[str, bytes]) -> Tables:
         outcome=rows("outcome.csv"),
         certificate=json.loads(files["certificate.json"]),
         incumbents=rows("incumbents.csv"),
+        preallocations=rows("preallocations.csv") if "preallocations.csv" in files else (),
+        earlier=rows("earlier.csv") if "earlier.csv" in files else (),
     )
 
 
@@ -59,7 +63,8 @@ class Season:
     """The tables, indexed.
 
     ``by_fair`` has the sites of a fair in a period in the order in which they stand, ``held`` the sites that an
-    applicant held before, ``own_sites`` the categories that stand only on sites which name them.
+    applicant held before, ``own_sites`` the categories that stand only on sites which name them. ``keeps`` has the
+    sites that an application is sure of, which nobody else may have, and ``earlier`` what earlier campaigns gave.
     """
 
     rules: Mapping[str, Any]
@@ -71,7 +76,9 @@ class Season:
     by_fair: dict[tuple[str, str], list[Row]]
     fairs_in: dict[str, list[str]]
     held: dict[str, list[str]]
+    earlier: Sequence[Row] = ()
     keeps: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    keepers: dict[str, str] = field(default_factory=dict)
     known_runs: dict[tuple[str, Signature, int], list[Run]] = field(default_factory=dict)
 
     @classmethod
@@ -93,7 +100,14 @@ class Season:
             by_fair=by_fair,
             fairs_in={period: [f for f, p in by_fair if p == period] for _, period in by_fair},
             held=held,
+            earlier=tables.earlier,
         )
+
+    def keep(self, keeps: Mapping[str, tuple[str, ...]]) -> None:
+        """From now on, applications are sure of these sites: they stand there, and nobody else does."""
+        self.keeps = dict(keeps)
+        self.keepers = {site_id: name for name, sites in keeps.items() for site_id in sites}
+        self.known_runs = {}
 
     def widths(self, application: Row) -> range:
         """How many stalls the application may be given."""
@@ -104,6 +118,8 @@ class Season:
     def signature(self, application: Row) -> Signature:
         """What of an application the sites are asked for."""
         pools = frozenset(pool for pool, kinds in self.pools if application["kind"] in kinds)
+        if application["application_id"] in self.keeps:
+            pools |= {_own_pool(application["application_id"])}
         return application["period"], application["category"], application["needs"], pools
 
     def suits(self, site: Row, signature: Signature) -> bool:
@@ -115,6 +131,7 @@ class Season:
             and self.takes(site, category)
             and (needs == "" or _set(needs) <= _set(site["features"]))
             and (site["pool"] == "" or site["pool"] in pools)
+            and (site["site_id"] not in self.keepers or _own_pool(self.keepers[site["site_id"]]) in pools)
         )
 
     def takes(self, site: Row, category: str) -> bool:
@@ -150,7 +167,8 @@ class Season:
                     streak.append(site)
                 if len(streak) >= width:
                     found.append(tuple(streak[-width:]))
-            self.known_runs[key] = found
+            own = next((self.keeps[pool[1:]] for pool in signature[3] if pool.startswith(_OWN)), ())
+            self.known_runs[key] = [run for run in found if set(own) <= {site["site_id"] for site in run}]
         return self.known_runs[key]
 
     def placed(self) -> Iterator[tuple[Row, Row]]:
@@ -165,6 +183,14 @@ class Season:
             run = tuple(self.sites[name] for name in outcome["site_ids"].split("|") if name in self.sites)
             if run:
                 yield application, run
+
+
+_OWN = "="
+
+
+def _own_pool(application_id: str) -> str:
+    """The pool of the sites that an application is sure of; no pool of the rules has such a name."""
+    return _OWN + application_id
 
 
 def _index(rows: Sequence[Row], column: str, name: str, findings: list[str]) -> dict[str, Row]:

@@ -30,7 +30,7 @@ def allocation(season, outcome):
             return None
         run = tuple(season.sites[name] for name in names)
         rank = dict(season.placements(candidate)).get(run)
-        if rank is None or row["choice_rank"] != str(rank) or row["reason_code"] != ("40" if rank == 1 else "41"):
+        if rank is None or row["choice_rank"] != str(rank) or row["reason_code"] != placed_code(candidate, rank):
             return None
         given.append((candidate, run))
     waiting = (row for row in outcome if row["status"] == "WAITLISTED")
@@ -38,6 +38,10 @@ def allocation(season, outcome):
         row["reason_code"] == season.reason(candidates[int(row["application_id"][1:])], given) for row in waiting
     )
     return given if told and season.is_allowed(given) else None
+
+
+def placed_code(candidate, rank):
+    return "43" if candidate.keeps else "40" if rank == 1 else "41"
 
 
 def mutate_outcome(rng, season, outcome):
@@ -56,7 +60,7 @@ def mutate_outcome(rng, season, outcome):
                 run, rank = rng.choice(found)
                 row = next(r for r in outcome if int(r["application_id"][1:]) == candidate.application_no)
                 sites = "|".join(site.site_id for site in run)
-                code = "40" if rank == 1 else "41"
+                code = placed_code(candidate, rank)
                 row.update(status="ALLOCATED", site_ids=sites, choice_rank=str(rank), reason_code=code)
         case 3:
             row.update(status="WAITLISTED", site_ids="", choice_rank="", reason_code=rng.choice(["60", "61", "62"]))
