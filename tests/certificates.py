@@ -115,7 +115,7 @@ class Proof:
 
     def limit(self, sort: str, name: str) -> int:
         """The bound of a row."""
-        return self.limits[name.split("|")[0]] if sort == "caps" else 1
+        return self.limits[name.split("|", maxsplit=1)[0]] if sort == "caps" else 1
 
     def rows(self, candidate: Candidate, run: Run) -> Rows:
         """What a placement takes of each row but cuts."""

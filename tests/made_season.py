@@ -81,7 +81,7 @@ class HandMade(MadeSeason):
         held: who held which site before: `{"S1": "ann"}`.
     """
 
-    def __init__(self, rules, sites, asked, goals, *, people=None, about=None, held=None) -> None:  # noqa: ANN001
+    def __init__(self, rules, sites, asked, goals, *, people=None, about=None, held=None) -> None:
         text = (
             RULES.replace("{goals}", str(goals).replace("'", '"')) + '[stalls]\nid = "stalls"\nmultiple = "adjacent"\n'
         )

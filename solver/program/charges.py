@@ -12,7 +12,6 @@ import heapq
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-
 from solver.program.model import Entries, Program, Row
 
 Profile = tuple[tuple[int, int], ...]
