@@ -71,14 +71,13 @@ class Bounds:
         binding = [cut for cut in self._program.cuts if relaxed.prices[cut] * SCALES[-1] > 0.5]
         charges = CutCharges(self._program, binding)
         values = [one.value for one in held]
-        found: Prices | None = None
-        for scale in SCALES:
-            prices = self._rounded(step, relaxed, held, scale, charges)
-            if found is None or prices.bound(values) < found.bound(values):
-                found = prices
+        found = self._rounded(step, relaxed, held, SCALES[0], charges)
+        for scale in SCALES[1:]:
             if found.bound(values) == value:
                 break
-        assert found is not None
+            prices = self._rounded(step, relaxed, held, scale, charges)
+            if prices.bound(values) < found.bound(values):
+                found = prices
         return found
 
     def _rounded(self, step: Step, relaxed: Relaxed, held: Sequence[Held], scale: int, charges: CutCharges) -> Prices:

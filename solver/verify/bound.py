@@ -8,7 +8,7 @@ Everything that is scarce is a *row*, known by its sort and name, of which a pla
     caps           its stalls of each           bound max_stalls
     targets        minus its stalls of each     bound 0 (an applicant's: minus 1)
 
-and a cut is a sum of rows, each times a multiplier, over a divisor, rounded down: what a placement takes of it likewise.
+and a cut is a sum of rows, each times a multiplier, over a divisor, rounded down; so is what a placement takes of it.
 """
 
 from __future__ import annotations
