@@ -172,12 +172,13 @@ def synth(
     fairs: Annotated[Path | None, typer.Option("--fairs", help="Take the fairs from this fairs.csv.")] = None,
     groups: Annotated[Path | None, typer.Option("--groups", help="Take the product groups from this CSV file.")] = None,
     several: Annotated[float, typer.Option(min=0, max=1, help="Share of requests for 2 or 3 adjacent stalls.")] = 0.0,
+    every_rule: Annotated[bool, typer.Option("--every-rule", help="With quotas, minimums, caps and spacing.")] = False,
 ) -> None:
     """Write a made-up season, calibrated to Moscow's, as CSV files.
 
     Example: fairalloc synth seasons/test --applications 2000 --seed 7
     """
-    made = synthesize_at(applications, seed, fairs, groups, several)
+    made = synthesize_at(applications, seed, fairs, groups, several, every_rule=every_rule)
     write_season(folder, made.rules_text, made.season)
     size = f"{len(made.season.applications):,} applications, {len(made.season.sites):,} sites"
     out.print(f"{folder}: {size}; next: fairalloc run {folder}", soft_wrap=True)

@@ -12,6 +12,7 @@ never matter, so they are kept as :class:`Wish` and become columns only where pr
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -78,11 +79,19 @@ class Excess:
 
 @dataclass(slots=True)
 class Wish:
-    """Requests for any fair that have the same pots: ``asks`` are (candidate, rank); ``counts`` rows at each pot's fair."""
+    """Requests for any fair that have the same pots.
+
+    Attributes:
+        pots: one for each fair.
+        counts: rows that count stalls at each pot's fair.
+        asks: (candidate, rank).
+        made: places of pots for which an ask has a column, by ask.
+    """
 
     pots: list[int]
     counts: list[Entries]
     asks: list[tuple[int, int]] = field(default_factory=list)
+    made: dict[tuple[int, int], list[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +135,7 @@ class Program:
         self.entries: list[Entries] = []
         self.row_entries: list[Entries] = []
         self.wishes: dict[tuple[object, ...], Wish] = {}
-        self.fulfilled: set[tuple[int, int, int]] = set()
+        self.anywhere: list[int] = []
         self.cuts: dict[int, Cut] = {}
         self._cut_from: dict[int, list[int]] = defaultdict(list)
         self._returning = returning if Goal.COMFORT in rules.mechanism.goals else {}
@@ -134,6 +143,7 @@ class Program:
         self._pot_ids: dict[Pot, int | None] = {}
         self._cells: dict[tuple[str, ...], Entries] = {}
         self._gains: dict[Step, IntArray] = {}
+        self._cells_row, self._cells_column, self._cells_value = array("q"), array("q"), array("q")
         self._signatures = Signatures(rules)
         self._own_sites = {category.id for category in rules.categories if category.own_sites}
         self._asked = self._stalls_asked()
@@ -199,6 +209,19 @@ class Program:
             self.row_entries.append([])
         return self._rows[key]
 
+    def matrix(self) -> tuple[IntArray, IntArray, IntArray]:
+        """Rows, columns and values of all entries."""
+        row, column, value = (
+            np.array(cells, dtype=np.int64) for cells in (self._cells_row, self._cells_column, self._cells_value)
+        )
+        return row, column, value
+
+    def _enter(self, row: int, column: int, value: int) -> None:
+        self.row_entries[row].append((column, value))
+        self._cells_row.append(row)
+        self._cells_column.append(column)
+        self._cells_value.append(value)
+
     def add_cut(self, cut: Cut, bound: int, columns: Mapping[int, int]) -> int:
         """Add a cut with its coefficients; they are not checked here."""
         row = self.row(Row.CUT, len(self.cuts), bound)
@@ -207,12 +230,13 @@ class Program:
             self._cut_from[of].append(row)
         for column, coefficient in columns.items():
             self.entries[column].append((row, coefficient))
-            self.row_entries[row].append((column, coefficient))
+            self._enter(row, column, coefficient)
         return row
 
     def fulfil(self, wish: Wish, place: int, index: int, rank: int) -> None:
         """Make a column of one ask for any fair: the one at the fair of the wish's pot ``place``."""
-        self.fulfilled.add((index, rank, wish.pots[place]))
+        wish.made.setdefault((index, rank), []).append(place)
+        self.anywhere.append(len(self.columns))
         self._add_ask(index, rank, wish.pots[place])
         entries = self.entries[-1]
         held = dict(entries)
@@ -224,7 +248,7 @@ class Program:
             if coefficient:
                 held[row] = coefficient
                 entries.append((row, coefficient))
-                self.row_entries[row].append((len(self.columns) - 1, coefficient))
+                self._enter(row, len(self.columns) - 1, coefficient)
                 waiting = sorted({*waiting, *self._cut_from.get(row, ())}, reverse=True)
 
     def _stalls_asked(self) -> Counter[str]:
@@ -309,7 +333,7 @@ class Program:
 
     def _add(self, column: Ask | Give | Target | Excess, entries: Entries) -> None:
         for row, coefficient in entries:
-            self.row_entries[row].append((len(self.columns), coefficient))
+            self._enter(row, len(self.columns), coefficient)
         self.columns.append(column)
         self.entries.append(entries)
 

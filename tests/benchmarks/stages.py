@@ -63,9 +63,9 @@ def timed(work: Callable[[], object]) -> tuple[float, object]:
     return time.perf_counter() - started, result
 
 
-def frozen(size: int, folder: Path, several: float = 0.0):
+def frozen(size: int, folder: Path, several: float = 0.0, *, every_rule: bool = False):
     """A season of that size, imported, screened and frozen in a database of its own."""
-    made = synthesize(size, seed=2026, multi_stall_share=several)
+    made = synthesize(size, seed=2026, multi_stall_share=several, every_rule=every_rule)
     rules = parse_rules(made.rules_text)
     store = open_store(f"sqlite:///{folder / 'bench.db'}")
     record = import_season(store, rules, made.rules_text, made.season, os.urandom)
