@@ -262,7 +262,9 @@ class Counterfactuals:
 
     def _last(self, candidate: Candidate, choice: Choice) -> int | None:
         pools = tuple(sorted(pool.id for pool in self._ground.rules.pools if candidate.kind in pool.kinds))
-        key = certified_key(str(choice), candidate.period, candidate.category, candidate.needs, pools, candidate.stalls_min)
+        key = certified_key(
+            str(choice), candidate.period, candidate.category, candidate.needs, pools, candidate.stalls_min
+        )
         return (self._limits.last or {}).get(key)
 
     def _by_position(self, candidate: Candidate, held: Placement | None) -> Counterfactual | None:

@@ -21,6 +21,7 @@ class Proof:
 
     def __init__(self, season: Placing, given: Given, certificate: Mapping[str, Any]) -> None:
         self.season, self.given, self.certificate = season, given, certificate
+        self.applications = season.request.candidates
         rules = season.rules
         self.limits = {cap.id: cap.max_stalls for cap in (*rules.forbidding_caps, *rules.fair_caps)}
         self.soft = rules.spacing is not None and rules.spacing.strength == "soft"
@@ -42,7 +43,7 @@ class Proof:
             bound = sum(self.bound(part, place) for part in goal["parts"])
             if (goal["value"], goal["bound"]) != (value, bound) or bound < value:
                 return False
-            if bound > value and self.season.rules.is_network:
+            if bound > value and self.season.rules.is_network and not any(map(self.must_be_placed, self.applications)):
                 return False
         return True
 

@@ -170,7 +170,7 @@ class Placing:
         return tuple(of[step] for step in self.steps)
 
     def reason(self, candidate: Candidate, given: Given) -> str:
-        """Why an application waits: nothing suits it, caps leave no room wherever something does, or others came first."""
+        """Why an application waits: nothing suits it, caps leave no room where something does, or others came first."""
         every = itertools.permutations(self.season.sites, candidate.stalls_min)
         runs = [run for run in every if self.rank(candidate, run)]
         if not runs:

@@ -54,7 +54,7 @@ def _rules(rng: random.Random) -> str:
         strength = rng.choice(["hard", "soft"])
         needed |= {"comfort"} if strength == "soft" else set()
         text += f'[spacing]\nid = "apart"\ndistance = {rng.randint(1, 2)}\nstrength = "{strength}"\n'
-    text += f'[numbering]\nid = "numbering"\nreturning = "{rng.choice(["keep", "keep", "ignore"])}"\n'
+    text += f'[numbering]\nid = "numbering"\nreturning = "{rng.choice(["keep", "keep", "guarantee", "ignore"])}"\n'
     while True:
         goals = sorted(needed | set(rng.sample(ALWAYS, rng.randint(1, 4))))
         rng.shuffle(goals)

@@ -2,8 +2,8 @@
 
 As columns, an ask and a give are rounded apart, tied by the balance of their pot. A placement is both at once, balances
 cancel in it, and ``floor(a / k) + floor(b / k) <= floor((a + b) / k)``: the same multipliers make a row of placements
-that is as valid and charges no less. Only that row is published, so that only it may be charged. Rows that placements
-do not have are left out of it: balances, targets, and stretches under soft spacing. A sum of fewer rows is a cut as well.
+that is as valid and charges no less. Only that row is published, so only it may be charged. Rows that placements do
+not have are left out: balances, targets, and stretches under soft spacing. A sum of fewer rows is a cut as well.
 """
 
 from __future__ import annotations
@@ -107,13 +107,12 @@ class Offers:
         if key not in self._known:
             # A run and an ask together are charged no less than each alone.
             own = self._charges.of(profile)
-            best: int | None = None
-            for alone, taken, of_run in self._in_order(pot):
-                if best is not None and alone + own >= best:
+            (_, taken, of_run), *dearer = self._in_order(pot)
+            best = taken + self._charges.of(profile, of_run)
+            for alone, taken, of_run in dearer:
+                if alone + own >= best:
                     break
-                total = taken + self._charges.of(profile, of_run)
-                best = total if best is None else min(best, total)
-            assert best is not None  # every pot has a run
+                best = min(best, taken + self._charges.of(profile, of_run))
             self._known[key] = best
         return self._known[key]
 

@@ -34,24 +34,24 @@ def _value(program: Program, step: Step, placed: Placed, returning: Mapping[Appl
     candidates = [program.candidates[index] for index, _, _ in placed]
     match step.goal:
         case Goal.PLACED:
-            return len(placed)
+            value = len(placed)
         case Goal.PRIORITY:
-            return sum(program.total - candidate.position + 1 for candidate in candidates)
+            value = sum(program.total - candidate.position + 1 for candidate in candidates)
         case Goal.CHOICES:
-            return -sum(rank for _, _, rank in placed)
+            value = -sum(rank for _, _, rank in placed)
         case Goal.EXTRA_STALLS:
-            return sum(len(run) for _, run, _ in placed) - sum(candidate.stalls_min for candidate in candidates)
+            value = sum(len(run) for _, run, _ in placed) - sum(candidate.stalls_min for candidate in candidates)
         case Goal.DISTINCT:
-            return len({candidate.applicant for candidate in candidates})
+            value = len({candidate.applicant for candidate in candidates})
         case Goal.COMFORT:
             held = (returning.get(candidate.application_no, ()) for candidate in candidates)
             own = sum(not set(run).isdisjoint(sites) for (_, run, _), sites in zip(placed, held, strict=True))
-            return own - _crowded(program, placed)
+            value = own - _crowded(program, placed)
         case Goal.UNMOVED:
-            return sum(
-                program.standing.get(program.candidates[index].application_no) == run for index, run, _ in placed
-            )
-    return _towards(program, step, placed)
+            value = sum(program.standing.get(program.candidates[i].application_no) == run for i, run, _ in placed)
+        case _:
+            value = _towards(program, step, placed)
+    return value
 
 
 def _crowded(program: Program, placed: Placed) -> int:

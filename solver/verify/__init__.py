@@ -8,15 +8,19 @@ exist, are open, stand side by side, belong to the application's period, take it
 its kind, are as many as it asked for, meet its choices at the rank stated, and are given once; no cap is
 passed, and no two of one group stand too close; whoever is sure of a site, by a decision or by a guarantee, has it.
 
-Optimal is proven by prices (weak duality): for ANY non-negative prices of sites and caps, no allowed allocation is
+Optimal is proven by prices (weak duality): for ANY non-negative prices of what is scarce, no allowed allocation is
 worth more than
 
-    sum of prices of sites and stretches + sum of caps times their prices
-    + sum over applications of max(0, max over its placements of (worth - prices of all it takes)),
+    sum of prices of sites and stretches + sum of caps times their prices + sum of cuts' bounds times their prices
+    + sum over applications of max(0, max over its placements of (worth - prices of all it takes))
+    + sum over quotas and minimums of their size times max(0, worth of counting - its price),
 
 since each placed application is worth the prices it takes plus at most that maximum, no site is given twice and no cap
-is passed. Where the bound meets the allocation's own worth, nothing better exists. Where it does not, and the rules
-leave room for that (requests for several stalls, caps), the bound itself is what is proven.
+is passed. A cut is a sum of such rows over a divisor, rounded down on both sides, which stalls keep because they are
+whole. Where the bound meets the allocation's own worth, nothing better exists. Where it does not, and the rules leave
+room for that (requests for several stalls, caps), the bound itself is what is proven.
+
+Read `season` (the tables), `counts` (what stalls count against), `feasible`, `bound` and `proof`, in this order.
 """
 
 from __future__ import annotations

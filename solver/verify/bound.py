@@ -8,7 +8,7 @@ Everything that is scarce is a *row*, known by its sort and name, of which a pla
     caps           its stalls of each           bound max_stalls
     targets        minus its stalls of each     bound 0 (an applicant's: minus 1)
 
-and a cut is a sum of rows, each times a multiplier, over a divisor, rounded down: what a placement takes of it likewise.
+and a cut is a sum of rows, each times a multiplier, over a divisor, rounded down; so is what a placement takes of it.
 """
 
 from __future__ import annotations
@@ -61,6 +61,8 @@ class Cuts:
                     bound = counts.limit(name) if sort == "caps" else self.bounds[int(name)] if sort == "cuts" else 1
                     total += multiplier * bound
             self.bounds.append(total // cut["divisor"])
+        self._sites = {name for sort, name in self._made_into if sort == "sites"}
+        self._stretches = {name for sort, name in self._made_into if sort == "stretches"}
 
     def touched(self, rows: Sequence[tuple[Name, int]]) -> Take:
         """Of what is taken of some rows, that of which cuts are made."""
@@ -68,14 +70,12 @@ class Cuts:
 
     def of_run(self, run: Run, stretches: Sequence[str]) -> Take:
         """What a run takes of rows that cuts are made of."""
-        if not self._made_into:
-            return ()
-        sites = ((("sites", site["site_id"]), 1) for site in run)
-        return self.touched([*sites, *((("stretches", name), 1) for name in stretches)])
+        sites = [(("sites", site["site_id"]), 1) for site in run if site["site_id"] in self._sites]
+        return tuple(sites + [(("stretches", name), 1) for name in stretches if name in self._stretches])
 
     def charge(self, one: Take, other: Take = ()) -> int:
         """What the cuts charge for two takes together."""
-        both = tuple(sorted(one + other))
+        both = one + other
         if both not in self._known:
             self._known[both] = self._add_up(both)
         return self._known[both]

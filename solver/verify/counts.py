@@ -13,7 +13,7 @@ DISTINCT = "distinct"
 
 
 class Counts:
-    """The counts that a season's rules make. A name begins with the rule's id; nothing that is counted has two names."""
+    """The counts that a season's rules make. A name begins with the rule's id; nothing is counted under two names."""
 
     def __init__(self, season: Season) -> None:
         rules = season.rules

@@ -8,7 +8,7 @@ from typing import Any
 
 from solver.verify.bound import SORTS, Bound
 from solver.verify.counts import DISTINCT, Counts
-from solver.verify.season import Row, Season
+from solver.verify.season import Row, Season, returning
 
 UNMOVED = "unmoved"
 KNOWN_GOALS = {"placed", "priority", "choices", "extra_stalls", "comfort", DISTINCT, UNMOVED}
@@ -60,7 +60,8 @@ def _prices_must_meet(season: Season, counts: Counts, steps: Sequence[str]) -> b
     """Where each placement takes one site and nothing else is scarce, prices that meet the optimum always exist."""
     several = season.rules.get("stalls", {}).get("multiple") == "adjacent"
     simple = [step for step in steps if step != UNMOVED] in (["priority"], ["priority", "choices"])
-    return simple and not (several or counts.anything or season.keeps)
+    sure = season.keeps or returning(season.rules) == "guarantee"
+    return simple and not (several or counts.anything or sure)
 
 
 def _part_is_sound(season: Season, counts: Counts, part: Part, step: str, earlier: Sequence[str]) -> Iterator[str]:

@@ -10,6 +10,7 @@ from fairalloc.canonical import csv_bytes, csv_rows
 from solver import verify
 from solver.optimal import solve
 from tests.certificates import PRICES, SORTS, Proof, random_cut
+from tests.made_season import HandMade
 from tests.several_stalls import SeveralStalls
 
 INSTANCES = int(os.environ.get("FAIRALLOC_SEVERAL_INSTANCES", "1200"))
@@ -30,7 +31,7 @@ def allocation(season, outcome):
             return None
         run = tuple(season.sites[name] for name in names)
         rank = dict(season.placements(candidate)).get(run)
-        if rank is None or row["choice_rank"] != str(rank) or row["reason_code"] != ("40" if rank == 1 else "41"):
+        if rank is None or row["choice_rank"] != str(rank) or row["reason_code"] != placed_code(candidate, rank):
             return None
         given.append((candidate, run))
     waiting = (row for row in outcome if row["status"] == "WAITLISTED")
@@ -38,6 +39,10 @@ def allocation(season, outcome):
         row["reason_code"] == season.reason(candidates[int(row["application_id"][1:])], given) for row in waiting
     )
     return given if told and season.is_allowed(given) else None
+
+
+def placed_code(candidate, rank):
+    return "43" if candidate.keeps else "40" if rank == 1 else "41"
 
 
 def mutate_outcome(rng, season, outcome):
@@ -56,7 +61,7 @@ def mutate_outcome(rng, season, outcome):
                 run, rank = rng.choice(found)
                 row = next(r for r in outcome if int(r["application_id"][1:]) == candidate.application_no)
                 sites = "|".join(site.site_id for site in run)
-                code = "40" if rank == 1 else "41"
+                code = placed_code(candidate, rank)
                 row.update(status="ALLOCATED", site_ids=sites, choice_rank=str(rank), reason_code=code)
         case 3:
             row.update(status="WAITLISTED", site_ids="", choice_rank="", reason_code=rng.choice(["60", "61", "62"]))
@@ -204,3 +209,31 @@ def test_whatever_the_prices_no_allocation_passes_the_bound():
             assert bound >= most, f"instance {number}, {goal['goal']}"
             tight += bound == most
     assert tight > 0
+
+
+def test_the_example_of_the_documents():
+    """A and C share a cap, each shares a stall with B: prices prove 7/4, two cuts prove 1."""
+    rule = '[[caps]]\nid = "cap"\nof = "owner"\nper = "period"\nmax_stalls = 3\n'
+    asked = ["a: ann fish 2 F/S1", "b: bob bread 2 F", "c: cem fish 2 F/S4"]
+    fish = {"categories": frozenset({"fish"})}
+    people = {"ann": {"owner_id": "boss"}, "cem": {"owner_id": "boss"}}
+    season = HandMade(rule, {"F": "S1 S2 S3 S4"}, asked, ["placed"], people=people, about={"S1": fish, "S4": fish})
+    assert len(season.solved()) == 1
+    files = season.files(solve(season.request))
+    outcome, certificate = csv_rows(files["outcome.csv"]), json.loads(files["certificate.json"])
+    proof = Proof(season, allocation(season, outcome), certificate)
+    goal = certificate["goals"][0]
+    (part,) = (part for part in goal["parts"] if part["periods"] == ["may"])
+    cap = next(f"cap|{c.owner}|may|" for c in season.request.candidates if c.category == "fish")
+    nothing = {**{key: {} for key in PRICES}, "multipliers": {}, "cuts": []}
+    part |= nothing | {"prices": {"S2": 2, "S3": 2}, "cap_prices": {cap: 1}, "scale": 4}
+    assert proof.bound(part, 0) == 7 // 4
+    rows = {key: {} for key in SORTS}
+    first = rows | {"divisor": 2, "price": 0, "caps": {cap: 1}}
+    second = rows | {"divisor": 2, "price": 1, "sites": {"S2": 1, "S3": 1}, "cuts": {"0": 1}}
+    part |= nothing | {"cuts": [first, second], "scale": 1}
+    goal["bound"] = 1
+    assert proof.is_right()
+    assert not rejected(files, outcome, certificate)
+    second["price"] = 0
+    assert rejected(files, outcome, certificate)

@@ -51,6 +51,7 @@ def test_the_random_seasons_have_every_rule_and_certificates_every_kind_of_price
         seen.update("percent" if quota.percent else "stalls" for quota in rules.quotas)
         seen.update([f"spacing {rules.spacing.strength}"] if rules.spacing else [])
         seen.update([f"returning {rules.numbering.returning}", f"stalls {rules.stalls.multiple}"])
+        seen.update(["sure of a site"] if any(candidate.keeps for candidate in season.request.candidates) else [])
         seen.update(["own sites"] if any(category.own_sites for category in rules.categories) else [])
         for part in (part for proof in solve(season.request).proofs for part in proof.parts):
             names = ("multipliers", "prices", "cap_prices", "stretch_prices", "target_prices", "cuts")
@@ -62,7 +63,14 @@ def test_the_random_seasons_have_every_rule_and_certificates_every_kind_of_price
     wanted = {"fair_caps", "quotas", "minimums", "spacing hard", "spacing soft", "own sites", "percent", "stalls"}
     wanted |= {f"cap {of} {per} forbid" for of in ("applicant", "owner") for per in ("period", "fair", "season")}
     wanted |= {"reserves", "distinct", "placed", "priority", "choices", "extra_stalls", "comfort"}
-    wanted |= {"returning keep", "returning ignore", "stalls adjacent", "stalls refuse"}
+    wanted |= {
+        "returning keep",
+        "returning ignore",
+        "returning guarantee",
+        "sure of a site",
+        "stalls adjacent",
+        "stalls refuse",
+    }
     wanted |= {"multipliers", "prices", "cap_prices", "stretch_prices", "target_prices", "cuts", "scale"}
     wanted |= {"cut of applications", "cut of sites", "cut of caps", "cut of stretches"}
     assert wanted - set(seen) == set()

@@ -1,4 +1,4 @@
-"""Spacing: applications of one product group stand apart in a row, by force or where it costs nothing that matters more."""
+"""Spacing: applications of one product group stand apart in a row, always or as far as it costs nothing else."""
 
 import pytest
 
