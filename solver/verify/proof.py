@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from solver.verify.bound import SORTS, Bound
+from solver.verify.bound import SORTS, Asker, Bound
 from solver.verify.counts import DISTINCT, Counts
 from solver.verify.season import Row, Season, returning
 
@@ -32,6 +32,7 @@ def certificate_proves(
     periods = Counter(period["id"] for period in season.rules["periods"])
     values = {step: _Values(season, counts, step) for step in steps}
     exact = _prices_must_meet(season, counts, steps)
+    askers = [Asker.of(season, counts, season.applications[name]) for name in season.outcome]
     for position, proof in enumerate(proofs):
         step, parts = proof["goal"], proof["parts"]
         wrong = [words for part in parts for words in _part_is_sound(season, counts, part, step, steps[:position])]
@@ -43,7 +44,7 @@ def certificate_proves(
             yield from (f"certificate.json: goal {step}: {words}" for words in wrong)
             continue
         value = sum(values[step].in_periods(part["periods"]) for part in parts)
-        bound = sum(_bound(season, counts, step, part, values) for part in parts)
+        bound = sum(_bound(season, counts, step, part, values, askers) for part in parts)
         if proof["value"] != value:
             yield f"certificate.json: goal {step}: states {proof['value']}, the outcome is worth {value}"
         elif proof["bound"] != bound:
@@ -80,8 +81,8 @@ def _part_is_sound(season: Season, counts: Counts, part: Part, step: str, earlie
     ):
         if not all(map(known, (key for one in of for key in one))):
             yield f"prices or multipliers are given for {name} that do not exist"
-    before = [set(map(str, range(number))) for number in range(len(cuts))]
-    if not all(set(cut["cuts"]) <= known for cut, known in zip(cuts, before, strict=True)):
+    place = {str(number): number for number in range(len(cuts))}
+    if not all(place.get(name, number) < number for number, cut in enumerate(cuts) for name in cut["cuts"]):
         yield "a cut is made of cuts that do not come before it"
     if not set(part["multipliers"]) <= set(earlier):
         yield "a multiplier is given for a goal that does not come before it"
@@ -141,11 +142,12 @@ def _gain(season: Season, step: str, application: Row, run: Sequence[Row]) -> in
     return int(step == "placed")
 
 
-def _bound(season: Season, counts: Counts, step: str, part: Part, values: Mapping[str, _Values]) -> int:
+def _bound(
+    season: Season, counts: Counts, step: str, part: Part, values: Mapping[str, _Values], askers: Sequence[Asker]
+) -> int:
     """The bound on a step that a part's prices prove."""
     multipliers, scale = part["multipliers"], part["scale"]
-    periods = set(part["periods"])
-    here = [season.applications[name] for name in season.outcome if season.applications[name]["period"] in periods]
+    here = [asker for asker in askers if asker.application["period"] in part["periods"]]
     total = Bound(season, counts, part, {**multipliers, step: scale}).total(here)
     held = sum(multiplier * values[of].in_periods(part["periods"]) for of, multiplier in multipliers.items())
     return int((total - held) // scale)

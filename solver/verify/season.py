@@ -9,6 +9,7 @@ import tomllib
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 Row = Mapping[str, str]
@@ -82,6 +83,7 @@ class Season:
     keepers: dict[str, str] = field(default_factory=dict)
     standing: dict[str, str] = field(default_factory=dict)
     known_runs: dict[tuple[str, Signature, int], list[Run]] = field(default_factory=dict)
+    known_streaks: dict[tuple[str, Signature], list[list[Row]]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, tables: Tables, findings: list[str]) -> Season:
@@ -110,7 +112,7 @@ class Season:
         """From now on, applications are sure of these sites: they stand there, and nobody else does."""
         self.keeps = dict(keeps)
         self.keepers = {site_id: name for name, sites in keeps.items() for site_id in sites}
-        self.known_runs = {}
+        self.known_runs, self.known_streaks = {}, {}
 
     def widths(self, application: Row) -> range:
         """How many stalls the application may be given."""
@@ -161,18 +163,27 @@ class Season:
         """The runs of a fair that suit a signature."""
         key = (fair, signature, width)
         if key not in self.known_runs:
-            found, streak = [], list[Row]()
-            for site in self.by_fair.get((fair, signature[0]), []):
-                suitable = self.suits(site, signature)
-                if not suitable or (streak and not adjacent(streak[-1], site)):
-                    streak = []
-                if suitable:
-                    streak.append(site)
-                if len(streak) >= width:
-                    found.append(tuple(streak[-width:]))
             own = next((self.keeps[pool[1:]] for pool in signature[3] if pool.startswith(_OWN)), ())
-            self.known_runs[key] = [run for run in found if set(own) <= {site["site_id"] for site in run}]
+            found = (
+                tuple(streak[first : first + width])
+                for streak in self._streaks(fair, signature)
+                for first in range(len(streak) - width + 1)
+            )
+            self.known_runs[key] = [run for run in found if not own or {s["site_id"] for s in run}.issuperset(own)]
         return self.known_runs[key]
+
+    def _streaks(self, fair: str, signature: Signature) -> list[list[Row]]:
+        """The suitable sites of a fair, as far as they follow each other."""
+        key = (fair, signature)
+        if key not in self.known_streaks:
+            streaks: list[list[Row]] = []
+            for site in self.by_fair.get((fair, signature[0]), []):
+                if self.suits(site, signature):
+                    if not streaks or not adjacent(streaks[-1][-1], site):
+                        streaks.append([])
+                    streaks[-1].append(site)
+            self.known_streaks[key] = streaks
+        return self.known_streaks[key]
 
     def placed(self) -> Iterator[tuple[Row, Row]]:
         """Applications with a site, and their outcomes."""
@@ -213,5 +224,6 @@ def returning(rules: Mapping[str, Any]) -> str:
     return str(rules.get("numbering", {}).get("returning", "keep"))
 
 
-def _set(text: str) -> set[str]:
-    return set(text.split("|")) if text else set()
+@cache
+def _set(text: str) -> frozenset[str]:
+    return frozenset(text.split("|")) if text else frozenset()
