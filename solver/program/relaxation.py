@@ -132,11 +132,14 @@ class Relaxation:
         self._held_row = {held: int(moved[at]) for held, at in self._held_row.items()}
         self._rows -= len(places)
 
-    def aim(self, gains: IntArray) -> None:
-        """Maximise a goal from now on."""
+    def aim(self, gains: IntArray, *, afresh: bool = False) -> None:
+        """Maximise a goal from now on; ``afresh`` where the last goal's basis would lead nowhere."""
         self.primal = True
         count = self._columns
         self._engine.changeColsCost(count, np.arange(count, dtype=np.int32), -gains[:count].astype(float))
+        if afresh:
+            self._engine.clearSolver()
+            self.primal = False
 
     def hold(self, held: Held, face: Face) -> None:
         """Do not lose the value of a step that is solved: where its proof is exact, its face is all that says so."""
@@ -174,7 +177,7 @@ class Relaxation:
         status = self._engine.getModelStatus()
         if status == highspy.HighsModelStatus.kInfeasible:
             raise InfeasibleError
-        if status != highspy.HighsModelStatus.kOptimal:
+        if status not in {highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kModelEmpty}:
             raise FairallocError("solver.lp", f"the engine stopped: {status.name}", "report this season")
         solution = self._engine.getSolution()
         duals = -np.array(solution.row_dual)
@@ -266,27 +269,17 @@ class Trial:
         lp.integrality_ = [highspy.HighsVarType.kInteger] * len(columns)
         self._lp = lp
 
-    def solve(self, enough: int, start: IntArray | None) -> IntArray | None:
-        """(all columns,) a whole solution, the best one or one that is worth ``enough``; None where there is none.
-
-        Args:
-            enough: a value that nothing can pass.
-            start: a solution to begin with.
-        """
+    def solve(self, enough: int, most_nodes: int | None = MOST_NODES) -> IntArray | None:
+        """(all columns,) a whole solution, the best one or one that is worth ``enough``; None where none was found."""
         if not len(self._columns):
             return np.zeros(self._count, dtype=np.int64) if self._empty_is_allowed else None
         engine = _engine()
         engine.setOptionValue("mip_rel_gap", 0.0)
         engine.setOptionValue("mip_abs_gap", 0.5)
         engine.setOptionValue("objective_target", 0.5 - enough)
-        engine.setOptionValue("mip_max_nodes", MOST_NODES)
+        if most_nodes is not None:
+            engine.setOptionValue("mip_max_nodes", most_nodes)
         engine.passModel(self._lp)
-        if start is not None:
-            hint = highspy.HighsSolution()
-            whole = np.zeros(self._count)
-            whole[: len(start)] = start
-            hint.col_value = whole[self._columns].tolist()
-            engine.setSolution(hint)
         engine.run()
         status = engine.getModelStatus()
         if status == highspy.HighsModelStatus.kInfeasible:

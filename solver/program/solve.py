@@ -141,7 +141,7 @@ def solve_part(part: Part) -> PartResult:
         nothing = (0, 0, PartProof(part.periods, {}, {}))
         return PartResult((), frozenset(numbers), (nothing,) * len(part.steps))
     search = Search(program)
-    solved = [search.solve(step) for step in part.steps]
+    solved = search.solve(part.steps)
     placements = tuple(_placements(part, program, solved[-1].x))
     # A later step may have bettered an earlier one: what is stated is what the outcome is worth.
     worth = values(program, placements, part.returning, part.steps)

@@ -15,7 +15,7 @@ import numpy as np
 
 from solver.problem import IntArray
 from solver.program.cuts import EPSILON, Found, left_out, spread_out
-from solver.program.model import FloatArray, Program
+from solver.program.model import FloatArray, Program, Row
 from solver.program.relaxation import Relaxation
 
 LARGEST_DENOMINATOR = 5_000
@@ -48,12 +48,15 @@ def tableau_cuts(
     """
     found: dict[tuple[int, bytes, bytes], float] = {}
     bounds = np.array(program.bounds, dtype=np.int64)
-    unpriced = np.array([left_out(program, kind) for kind in program.row_kind])
+    targets = np.array([kind is Row.TARGET for kind in program.row_kind])
+    unpriced = np.array([left_out(program, kind) for kind in program.row_kind]) & ~targets
     for rows, inverse in relaxation.fractional_rows(x, ROWS):
         if np.any(rows < 0) or np.any(unpriced[rows]):
             continue
         kept = slack[rows] <= EPSILON
         for divisor, multipliers in _whole_multipliers(inverse):
+            # What counts towards a target is never more than a multiple of the divisor: without it the cut is stronger.
+            multipliers[targets[rows]] = 0
             used = multipliers != 0
             if np.any(used & ~kept):
                 continue

@@ -12,6 +12,7 @@ from solver.program.model import Ask, FloatArray, Program, Wish
 
 AT_ONCE = 10
 """Columns made of one request in one round."""
+STRIDE = 7
 
 
 def surpluses(
@@ -52,7 +53,9 @@ def add_columns(
     chosen: list[tuple[Wish, int, int, int]] = []
     for wish, index, rank, surplus in surpluses(program, weights, rows, pots, -np.inf):
         left = surplus - applications.get(index, 0.0)
-        best = np.argsort(-left, kind="stable")[:AT_ONCE]
+        # Of fairs that are worth the same each request begins with another, or all would crowd into one.
+        turned = (np.arange(len(left)) - STRIDE * index) % len(left)
+        best = np.lexsort((turned, -left))[:AT_ONCE]
         chosen += [(wish, int(place), index, rank) for place in best.tolist() if left[place] >= least]
     for wish, place, index, rank in chosen:
         program.fulfil(wish, place, index, rank)
