@@ -89,8 +89,8 @@ class Placement:
 class CutProof:
     """A row that every allocation keeps because stalls are whole, and its price (Gomory 1958, Chvatal 1973).
 
-    The rows named, each times its multiplier, are added up and divided by ``divisor``; what comes out is rounded down on
-    both sides. A cut may be made of ones before it, by their place in the list.
+    The rows named, each times its multiplier, are added up and divided by ``divisor``; what comes out is rounded down
+    on both sides. A cut may be made of ones before it, by their place in the list.
     """
 
     divisor: int

@@ -330,9 +330,11 @@ class Rules(Strict):
         )
         for rule in naming_kinds:
             _declared("kind", rule.kinds, kinds, rule.id)
-        for several in (*self.admissions, *self.caps):
+        naming_several: tuple[Admission | Cap, ...] = (*self.admissions, *self.caps)
+        for several in naming_several:
             _declared("category", several.categories, categories, several.id)
-        for one in (*self.fair_caps, *self.minimums, *self.quotas):
+        naming_one: tuple[FairCap | Minimum | Quota, ...] = (*self.fair_caps, *self.minimums, *self.quotas)
+        for one in naming_one:
             _declared("category", () if one.category is None else (one.category,), categories, one.id)
         return self
 

@@ -119,6 +119,7 @@ class Program:
         returning: sites that applications' applicants held before.
         standing: sites that applications hold now.
         earlier: stalls that earlier campaigns gave, by the names of the caps that count them.
+        apart: fairs where the rule on spacing is kept by the program; None for all.
     """
 
     def __init__(
@@ -130,7 +131,9 @@ class Program:
         returning: Mapping[ApplicationNo, Sequence[SiteNo]],
         standing: Mapping[ApplicationNo, Run] = MappingProxyType({}),
         earlier: Mapping[str, int] = NOTHING,
+        apart: frozenset[str] | None = None,
     ) -> None:
+        self._apart = apart
         self._earlier = earlier
         self.rules, self.runs, self.candidates, self.total = rules, runs, candidates, total
         self.bounds: list[int] = []
@@ -168,25 +171,30 @@ class Program:
     def gain(self, step: Step, column: Ask | Give | Target | Excess) -> int:
         """What a unit of a column adds to a step."""
         match column:
-            case Ask(index, rank, pot, own, stays):
-                match step.goal:
-                    case Goal.PLACED:
-                        return 1
-                    case Goal.PRIORITY:
-                        return self.total - self.candidates[index].position + 1
-                    case Goal.CHOICES:
-                        return -rank
-                    case Goal.EXTRA_STALLS:
-                        return self.pots[pot].width - self.candidates[index].stalls_min
-                    case Goal.COMFORT:
-                        return int(own)
-                    case Goal.UNMOVED:
-                        return int(stays)
+            case Ask():
+                return self._gain_of_ask(step.goal, column)
             case Target(counted):
                 return int(counted == step)
             case Excess():
                 return -int(step.goal is Goal.COMFORT)
         return 0
+
+    def _gain_of_ask(self, goal: Goal, ask: Ask) -> int:
+        gain = 0
+        match goal:
+            case Goal.PLACED:
+                gain = 1
+            case Goal.PRIORITY:
+                gain = self.total - self.candidates[ask.index].position + 1
+            case Goal.CHOICES:
+                gain = -ask.rank
+            case Goal.EXTRA_STALLS:
+                gain = self.pots[ask.pot].width - self.candidates[ask.index].stalls_min
+            case Goal.COMFORT:
+                gain = int(ask.own)
+            case Goal.UNMOVED:
+                gain = int(ask.stays)
+        return gain
 
     def gains(self, step: Step) -> IntArray:
         """(columns,) what they add to a step."""
@@ -303,7 +311,8 @@ class Program:
             self._add_ask(index, rank, self._pot(pot), own=own, stays=True)
 
     def _pot_of(self, candidate: Candidate, fair: str, signature: Signature, width: int, number: str | None) -> Pot:
-        group = candidate.group if self.rules.spacing is not None else ""
+        spaced = self.rules.spacing is not None and (self._apart is None or fair in self._apart)
+        group = candidate.group if spaced else ""
         return Pot(fair, signature, width, number, candidate.keeps, group)
 
     def _wish(self, index: int, rank: int, signature: Signature, width: int, named: set[str]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import highspy
 import numpy as np
@@ -17,7 +18,7 @@ from solver.program.model import Ask, FloatArray, Give, Program, Target
 EPSILON = 1e-6
 TINY = 1e-9
 MOST_NODES = 400
-"""Nodes after which the search for a whole solution ends with the best one it has: a count, so that it is repeatable."""
+"""Nodes after which the search for a whole solution ends with the best one it has: a count, and so repeatable."""
 DROPPED = -1
 _DUAL, _PRIMAL = 1, 4
 _ENDED = frozenset(
@@ -91,27 +92,29 @@ class Relaxation:
         fresh = range(self._columns, len(program.columns))
         if fresh:
             gains = [(at, program.gains(self._held[place].step)) for place, at in self._held_row.items()]
-            starts, index, value = [], [], []
+            starts: list[int] = []
+            rows: list[int] = []
+            values: list[float] = []
             for column in fresh:
-                starts.append(len(index))
+                starts.append(len(rows))
                 for row, coefficient in program.entries[column]:
                     if self._row[row] != DROPPED:
-                        index.append(self._row[row])
-                        value.append(float(coefficient))
+                        rows.append(self._row[row])
+                        values.append(float(coefficient))
                 for at, gain in gains:
                     if gain[column]:
-                        index.append(at)
-                        value.append(float(gain[column]))
+                        rows.append(at)
+                        values.append(float(gain[column]))
             count = len(fresh)
             self._engine.addCols(
                 count,
                 np.zeros(count),
                 np.zeros(count),
                 _upper(program, fresh),
-                len(index),
+                len(rows),
                 np.array(starts, dtype=np.int32),
-                np.array(index, dtype=np.int32),
-                np.array(value),
+                np.array(rows, dtype=np.int32),
+                np.array(values),
             )
             self._columns = len(program.columns)
             if self._faces:
@@ -181,8 +184,8 @@ class Relaxation:
             raise FairallocError("solver.lp", f"the engine stopped: {status.name}", "report this season")
         solution = self._engine.getSolution()
         duals = -np.array(solution.row_dual)
-        place = np.array(self._row, dtype=np.int64)
-        prices = np.where(place == DROPPED, 0.0, duals[place])
+        places = np.array(self._row, dtype=np.int64)
+        prices = np.where(places == DROPPED, 0.0, duals[places]) if len(duals) else np.zeros(len(places))
         tight = np.zeros(len(prices), dtype=bool)
         for face in self._faces:
             tight[face.tight()] = True
@@ -309,8 +312,8 @@ class _Quiet(highspy.Highs):
         """Leave them off."""
 
 
-def _engine() -> highspy.Highs:
-    engine = _Quiet()
-    engine.setOptionValue("output_flag", False)
+def _engine() -> Any:  # the package's types leave out the basis
+    engine = _Quiet()  # type: ignore[no-untyped-call]
+    engine.setOptionValue("output_flag", "false")
     engine.setOptionValue("threads", 1)
     return engine

@@ -65,7 +65,7 @@ class Search:
         self._last: IntArray | None = None
 
     def solve(self, steps: Sequence[Step]) -> list[Solved]:
-        """The optimum of each step among the solutions that are best on the steps before; the last one's is best on all.
+        """The optimum of each step among the solutions that are best on the steps before; the last one is best on all.
 
         Stalls towards quotas and minimums are first taken to be as many as the relaxation promises, which a later
         step's solution then has to show; where it cannot, they are solved as all steps are.

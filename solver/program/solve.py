@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -20,11 +20,11 @@ from fairalloc.allocation import (
     Placement,
 )
 from fairalloc.ledger import ApplicationNo, SiteNo
-from fairalloc.model import Choice, Site
+from fairalloc.model import Site
 from fairalloc.rules import Goal, Rules, Step
-from solver.problem import IntArray
 from solver.program.charges import multipliers, needed
-from solver.program.model import Ask, Give, Program, Row
+from solver.program.handing import handed_out, placement
+from solver.program.model import Program, Row
 from solver.program.prices import Prices
 from solver.program.runs import Run, Runs
 from solver.program.search import Search, Solved
@@ -125,24 +125,35 @@ def _is_in(request: AllocationRequest, run: Run, period: str) -> bool:
 
 
 def solve_part(part: Part) -> PartResult:
-    """Solve one part. A plain function of its argument, so that it can run in a process of its own."""
-    program = Program(
-        part.rules,
-        Runs(part.sites),
-        part.candidates,
-        part.queue_length,
-        part.returning,
-        part.standing,
-        part.earlier,
-    )
+    """Solve one part. A plain function of its argument, so that it can run in a process of its own.
+
+    Hard spacing is left to the numbering of fairs; where a fair cannot be numbered so, it is solved with the spacing.
+    """
+    spacing = part.rules.spacing
+    apart: frozenset[str] | None = frozenset() if spacing is not None and spacing.strength == "hard" else None
+    held = part.returning if part.rules.numbering.returning != "ignore" else {}
     numbers = [candidate.application_no for candidate in part.candidates]
-    reached = program.reached
-    if not reached:
-        nothing = (0, 0, PartProof(part.periods, {}, {}))
-        return PartResult((), frozenset(numbers), (nothing,) * len(part.steps))
-    search = Search(program)
-    solved = search.solve(part.steps)
-    placements = tuple(_placements(part, program, solved[-1].x))
+    while True:
+        program = Program(
+            part.rules,
+            Runs(part.sites),
+            part.candidates,
+            part.queue_length,
+            part.returning,
+            part.standing,
+            part.earlier,
+            apart,
+        )
+        reached = program.reached
+        if not reached:
+            nothing = (0, 0, PartProof(part.periods, {}, {}))
+            return PartResult((), frozenset(numbers), (nothing,) * len(part.steps))
+        solved = Search(program).solve(part.steps)
+        given, crowded = handed_out(program, solved[-1].x, held)
+        if not crowded or apart is None:
+            break
+        apart |= crowded
+    placements = tuple(placement(program, one) for one in sorted(given))
     # A later step may have bettered an earlier one: what is stated is what the outcome is worth.
     worth = values(program, placements, part.returning, part.steps)
     return PartResult(
@@ -196,50 +207,3 @@ def _cuts(part: Part, program: Program, prices: Prices) -> tuple[CutProof, ...]:
             )
         )
     return tuple(told)
-
-
-def _placements(part: Part, program: Program, solution: IntArray) -> Iterator[Placement]:
-    """Hand the runs given to each pot to its requests."""
-    free: dict[int, list[Run]] = defaultdict(list)
-    requests: dict[int, list[int]] = defaultdict(list)
-    for column in solution.nonzero()[0].tolist():
-        match program.columns[column]:
-            case Ask(index, _, pot):
-                requests[pot].append(index)
-            case Give(pot, run):
-                free[pot].append(run)
-    keep = part.rules.numbering.returning != "ignore"
-    for pot, indices in requests.items():
-        yield from _hand_out(part, sorted(indices), sorted(free[pot]), part.returning if keep else {})
-
-
-def _hand_out(
-    part: Part, indices: list[int], runs: list[Run], held: Mapping[ApplicationNo, Sequence[SiteNo]]
-) -> Iterator[Placement]:
-    """Who returns keeps a stall where a run of the pot holds it; the others take what is left, in queue order."""
-    waiting = []
-    for index in indices:
-        own = set(held.get(part.candidates[index].application_no, ()))
-        kept = next((run for run in runs if own & set(run)), None)
-        if kept is None:
-            waiting.append(index)
-        else:
-            runs.remove(kept)
-            yield _placement(part, index, kept)
-    for index, run in zip(waiting, runs, strict=False):
-        yield _placement(part, index, run)
-
-
-def _placement(part: Part, index: int, run: Run) -> Placement:
-    candidate = part.candidates[index]
-    rank = _choice_rank(candidate.choices, part.sites[run[0]].fair_id, [part.sites[number].number for number in run])
-    return Placement(candidate.application_no, run[0], rank, len(run))
-
-
-def _choice_rank(choices: Sequence[Choice], fair: str, numbers: Sequence[str]) -> int:
-    """The first choice that a run meets: its fair, one of its stalls, or any."""
-    return next(
-        rank
-        for rank, choice in enumerate(choices, start=1)
-        if choice.fair_id in {None, fair} and (choice.number is None or choice.number in numbers)
-    )

@@ -2,8 +2,8 @@
 
 Where a column of the basis is broken, its row of the basis' inverse adds up tight rows to one whose right side is not
 whole. With whole parts left out, so that no multiplier is negative, and rounded down on both sides it cuts the solution
-off (Gomory 1958). The multipliers are fractions whose denominators divide the basis' determinant: each is found exactly,
-or its row is not used.
+off (Gomory 1958). The multipliers are fractions whose denominators divide the basis' determinant: each is found
+exactly, or its row is not used.
 """
 
 from __future__ import annotations
