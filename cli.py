@@ -29,6 +29,7 @@ from fairalloc.console import (
     explanation_json,
     out,
     refuse,
+    say,
     show,
     show_audit,
     show_comparison,
@@ -305,14 +306,14 @@ def compare(
     left_out: Annotated[list[str] | None, typer.Option("--without", help="Leave out this rule; repeatable.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what rules and mechanisms cost: the season as it is, by the other mechanism, and without each rule.
+    """Show what rules and mechanisms cost: the season as it is, by other mechanisms, and without each rule.
 
     Example: fairalloc compare seasons/2026 --without gardeners-once
     """
     from solver.optimal import solve
 
     rules, rules_text, season = season_input(season_dir, None, 0, None)
-    show_comparison(compare_season(rules, rules_text, season, left_out or (), solve), as_json=as_json)
+    show_comparison(compare_season(rules, rules_text, season, left_out or (), solve, say), as_json=as_json)
 
 
 @app.command()

@@ -161,7 +161,8 @@ class CutOff:
 class AllocationResult:
     """Placements in order of application numbers, a proof per goal, and the seconds that each step took.
 
-    The mechanism `queue` has no goals: what it proves are cut-offs.
+    The mechanism `queue` has no goals: what it proves are cut-offs. The mechanism `quota-queue` proves nothing: whoever
+    checks it distributes anew. ``barred`` are those it rejected, as another application of the applicant holds a place.
     """
 
     placements: tuple[Placement, ...]
@@ -169,6 +170,7 @@ class AllocationResult:
     unplaceable: frozenset[ApplicationNo]
     seconds: Mapping[str, float]
     cut_offs: tuple[CutOff, ...] = ()
+    barred: frozenset[ApplicationNo] = frozenset()
 
     def certified(self, site_ids: Mapping[SiteNo, str]) -> dict[str, Any]:
         """The proofs as they are published, sites by their ids; sets of sites that were full stand once."""

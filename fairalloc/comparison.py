@@ -32,8 +32,10 @@ class Measures:
         applicants: different applicants among them.
         stalls: sites given out.
         empty: open sites left over, by fair where there are any.
-        first: placed on their first choice.
+        first: placed on their first choice (by counts: at its fair).
         mean_rank: mean choice rank of the placed.
+        unsuited: placed on sites that lack what they need, do not take their goods or do not admit them: only the
+            mechanism `quota-queue` does that, which looks at counts.
         envious: applications for one stall that would rather have a site which somebody behind them in the queue holds,
             and which they could use.
         better: applications that fare better than in the first variant: placed, or placed by a higher choice.
@@ -48,6 +50,7 @@ class Measures:
     empty: Mapping[str, int]
     first: int
     mean_rank: float
+    unsuited: int
     envious: int
     better: int
     worse: int
@@ -109,10 +112,23 @@ def _measure(name: str, request: AllocationRequest, result: AllocationResult, fi
         empty=dict(sorted(empty.items())),
         first=sum(placement.choice_rank == 1 for placement in result.placements),
         mean_rank=sum(p.choice_rank for p in result.placements) / max(len(placed), 1),
+        unsuited=_unsuited(request, candidates, placed),
         envious=_envious(request, candidates, placed),
         better=sum(now < before for before, now in fares),
         worse=sum(now > before for before, now in fares),
     )
+
+
+def _unsuited(request: AllocationRequest, candidates: Mapping[int, Candidate], placed: Mapping[int, Placement]) -> int:
+    """How many stand on a site that does not suit them."""
+    pools = {pool.id: frozenset(pool.kinds) for pool in request.rules.pools}
+    unsuited = 0
+    for number, placement in placed.items():
+        candidate = candidates[number]
+        asker = Asker(candidate.period, candidate.category, candidate.kind, candidate.needs)
+        run = (request.sites[SiteNo(placement.site_no + offset)] for offset in range(placement.width))
+        unsuited += not all(suits(site, asker, pools) for site in run)
+    return unsuited
 
 
 def _envious(request: AllocationRequest, candidates: Mapping[int, Candidate], placed: Mapping[int, Placement]) -> int:

@@ -108,14 +108,23 @@ def show_comparison(variants: Sequence[Measures], *, as_json: bool) -> None:
     if as_json:
         show_json([asdict(variant) for variant in variants])
         return
-    columns = ("variant", "placed", "stalls", "first", "rank", "envy", "better", "worse")
-    rows = [(v.name, v.placed, v.stalls, v.first, f"{v.mean_rank:.2f}", v.envious, v.better, v.worse) for v in variants]
+    columns = ("variant", "placed", "stalls", "first", "rank", "unsuited", "envy", "better", "worse")
+    rows = [
+        (v.name, v.placed, v.stalls, v.first, f"{v.mean_rank:.2f}", v.unsuited, v.envious, v.better, v.worse)
+        for v in variants
+    ]
     show_table("Comparison", columns, rows)
     words = (
-        "first: first choices met; rank: mean choice rank; envy: applications that would rather have a site of somebody"
+        "first: first choices met (quota-queue: placed at its fair); rank: mean choice rank; unsuited: placed on a site"
+        " that they cannot use; envy: applications that would rather have a site of somebody"
         " behind them in the queue; better, worse: applications that fare so against the first line"
     )
     out.print(words, style="dim")
+
+
+def say(words: str) -> None:
+    """A remark on stderr."""
+    err.print(words, markup=False, soft_wrap=True)
 
 
 def _many(number: int, noun: str) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from solver.quota_queue import Cell, Form, Kind, Places
 
-I, F, C = "individuals", "farmers", "companies"
+IND, FAR, COM = "individuals", "farmers", "companies"
 LISTS = ("placed", "waiting", "rejected")
 
 
@@ -26,22 +26,20 @@ class Told:
 def takes_part(history: tuple[tuple[int, int], ...]) -> bool:
     latest = None
     for time, code in history:
-        if code in {1040, 1050, 77061, 77062, 1066, 1086, 1080, 1190, 103099} and (
-            latest is None or time >= latest[0]
-        ):
+        if code in {1040, 1050, 77061, 77062, 1066, 1086, 1080, 1190, 103099} and (latest is None or time >= latest[0]):
             latest = (time, code)
     return latest is not None and latest[1] not in {1080, 1190, 1086, 103099}
 
 
 def pool_of(form: Form) -> str:
     if form.kind == "individual":
-        return I
+        return IND
     if form.kind == "farmer" and form.category == 1:
-        return F
-    return C
+        return FAR
+    return COM
 
 
-def told_by_hand(forms: list[Form], cells: dict[Cell, Places]) -> Told:
+def told_by_hand(forms: list[Form], cells: dict[Cell, Places]) -> Told:  # noqa: PLR0915 (the document, in one piece)
     in_order: list[Form] = []
     for form in forms:
         if takes_part(form.history):
@@ -50,18 +48,18 @@ def told_by_hand(forms: list[Form], cells: dict[Cell, Places]) -> Told:
             while place and (in_order[place - 1].submitted, in_order[place - 1].registration_no) > key:
                 place -= 1
             in_order.insert(place, form)
-    lists = {(cell, pool): {name: [] for name in LISTS} for cell in cells for pool in (I, F, C)}
-    places = {(cell, pool): getattr(cells[cell], pool) for cell in cells for pool in (I, F, C)}
-    requests = {pool: [form for form in in_order if pool_of(form) == pool] for pool in (I, F, C)}
+    lists = {(cell, pool): {name: [] for name in LISTS} for cell in cells for pool in (IND, FAR, COM)}
+    places = {(cell, pool): getattr(cells[cell], pool) for cell in cells for pool in (IND, FAR, COM)}
+    requests = {pool: [form for form in in_order if pool_of(form) == pool] for pool in (IND, FAR, COM)}
     processed: dict[tuple[Cell, str, str], bool] = {}
     individual_holds: dict[tuple[str, str], str] = {}
     shared_memory: dict[tuple[str, str], bool] = {}
     holds_at_fair: dict[tuple[str, str, str, str], str] = {}
-    skipping = {F: True, C: True}
+    skipping = {FAR: True, COM: True}
     order: list[tuple[Cell, str]] = []
 
     def cell_of(form: Form, period: str, pool: str) -> Cell | None:
-        category = form.category if pool == C else 1
+        category = form.category if pool == COM else 1
         for cell in cells:
             if cell.fair == form.fair and cell.period == period and cell.category == category:
                 return cell
@@ -78,17 +76,17 @@ def told_by_hand(forms: list[Form], cells: dict[Cell, Places]) -> Told:
             order.append((cell, form.service_number))
 
     def run_individuals() -> None:
-        for form in requests[I]:
+        for form in requests[IND]:
             for period in form.periods:
-                cell = cell_of(form, period, I)
-                if cell is None or processed.get((cell, I, form.service_number)):
+                cell = cell_of(form, period, IND)
+                if cell is None or processed.get((cell, IND, form.service_number)):
                     continue
                 holder = individual_holds.get((form.applicant, period))
                 if holder is not None and holder != form.service_number:
-                    settle(cell, I, form, "rejected")
-                elif places[cell, I] > 0:
+                    settle(cell, IND, form, "rejected")
+                elif places[cell, IND] > 0:
                     individual_holds[form.applicant, period] = form.service_number
-                    settle(cell, I, form, "placed")
+                    settle(cell, IND, form, "placed")
 
     def run_producers(pool: str) -> None:
         for form in requests[pool]:
@@ -111,29 +109,29 @@ def told_by_hand(forms: list[Form], cells: dict[Cell, Places]) -> Told:
 
     vegetables = [cell for cell in cells if cell.category == 1]
     for cell in vegetables:
-        for pool in (F, C):
+        for pool in (FAR, COM):
             if places[cell, pool] > requested(cell, pool):
-                places[cell, I] += places[cell, pool] - requested(cell, pool)
+                places[cell, IND] += places[cell, pool] - requested(cell, pool)
                 places[cell, pool] = requested(cell, pool)
 
-    got = {(cell, pool): 0 for cell in cells for pool in (I, F, C)}
+    got = {(cell, pool): 0 for cell in cells for pool in (IND, FAR, COM)}
     moves: list[tuple[str, str]] = []
     zeroed: list[str] = []
     rounds = 0
     while True:
         run_individuals()
-        run_producers(F)
-        run_producers(C)
+        run_producers(FAR)
+        run_producers(COM)
         rounds += 1
         after = dict(places)
         any_move = False
         for cell in vegetables:
-            if places[cell, C] > 0:
-                giver, first, second = C, I, F
-            elif places[cell, I] > 0:
-                giver, first, second = I, F, C
-            elif places[cell, F] > 0:
-                giver, first, second = F, I, C
+            if places[cell, COM] > 0:
+                giver, first, second = COM, IND, FAR
+            elif places[cell, IND] > 0:
+                giver, first, second = IND, FAR, COM
+            elif places[cell, FAR] > 0:
+                giver, first, second = FAR, IND, COM
             else:
                 continue
             if got[cell, first] < 2:
@@ -141,8 +139,8 @@ def told_by_hand(forms: list[Form], cells: dict[Cell, Places]) -> Told:
             elif got[cell, second] < 2:
                 receiver = second
             else:
-                if giver == C:
-                    after[cell, C] = 0
+                if giver == COM:
+                    after[cell, COM] = 0
                 zeroed.append(giver)
                 continue
             after[cell, giver] = 0
@@ -154,7 +152,7 @@ def told_by_hand(forms: list[Form], cells: dict[Cell, Places]) -> Told:
             break
         places.update(after)
 
-    for pool in (I, F, C):
+    for pool in (IND, FAR, COM):
         for form in requests[pool]:
             for period in form.periods:
                 cell = cell_of(form, period, pool)

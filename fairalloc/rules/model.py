@@ -19,6 +19,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from fairalloc.instants import Instant, instant_of, parse_instant
 from fairalloc.rules.base import Name, Rule, Strict
 from fairalloc.rules.placing import Cap, FairCap, Minimum, Numbering, Pool, Quota, Spacing, Stalls
+from fairalloc.rules.quota_queue import QuotaQueue
 
 
 def _instant(value: object) -> int:
@@ -123,23 +124,26 @@ class Step:
 
 
 class Mechanism(Rule):
-    """How sites are given out: to the best of some goals, or strictly in the order of the queue (which has none)."""
+    """How sites are given out: to the best of some goals, strictly in the order of the queue, or by counts as in 2019.
 
-    name: Literal["optimal", "queue"] = "optimal"
+    The last two have no goals.
+    """
+
+    name: Literal["optimal", "queue", "quota-queue"] = "optimal"
     goals: tuple[Goal, ...] = (Goal.PRIORITY, Goal.CHOICES)
 
     @model_validator(mode="before")
     @classmethod
     def _queue_has_no_goals(cls, values: object) -> object:
-        if isinstance(values, dict) and values.get("name") == "queue":
+        if isinstance(values, dict) and values.get("name") in {"queue", "quota-queue"}:
             if values.get("goals"):
-                raise ValueError('the mechanism "queue" has no goals: leave them out')
+                raise ValueError(f'the mechanism "{values["name"]}" has no goals: leave them out')
             return {**values, "goals": ()}
         return values
 
     @model_validator(mode="after")
     def _goals_place_first(self) -> Self:
-        if self.name == "queue":
+        if self.name != "optimal":
             return self
         if len(set(self.goals)) != len(self.goals):
             raise ValueError("a goal is listed twice")
@@ -245,13 +249,32 @@ class Rules(Strict):
     spacing: Spacing | None = None
     stalls: Stalls = Stalls(id="one-stall", multiple="refuse")
     numbering: Numbering = Numbering(id="numbering", returning="keep")
+    quota_queue: QuotaQueue | None = None
+
+    @model_validator(mode="after")
+    def _quota_queue_can_count(self) -> Self:
+        table = self.quota_queue
+        if table is not None:
+            pools = {pool.id for pool in self.pools}
+            _declared("kind", (*table.individuals, *table.farmers), {kind.id for kind in self.kinds}, table.id)
+            _declared("category", (table.vegetables,), {category.id for category in self.categories}, table.id)
+            _declared("pool", (*table.individuals_pools, *table.farmers_pools), pools, table.id)
+        if self.mechanism.name == "quota-queue":
+            if table is None:
+                raise ValueError('the mechanism "quota-queue" needs the table [quota_queue]: add it')
+            if "numbering" in self.model_fields_set and self.numbering.returning != "ignore":
+                raise ValueError(
+                    'the mechanism "quota-queue" does not ask who stood where:'
+                    ' write `returning = "ignore"` in [numbering], or leave it out'
+                )
+        return self
 
     @model_validator(mode="after")
     def _queue_serves_one_stall_each(self) -> Self:
-        if self.mechanism.name == "queue" and not self.gives_one_site_each:
+        if self.mechanism.name != "optimal" and not self.gives_one_site_each:
             raise ValueError(
-                'the mechanism "queue" gives one stall to each application: leave out caps, fair_caps, quotas, minimums,'
-                " spacing and guaranteed stalls, and do not serve several adjacent stalls,"
+                f'the mechanism "{self.mechanism.name}" gives one stall to each application: leave out caps, fair_caps,'
+                " quotas, minimums, spacing and guaranteed stalls, and do not serve several adjacent stalls,"
                 ' or take the mechanism "optimal"'
             )
         return self
@@ -265,7 +288,9 @@ class Rules(Strict):
         for goal, name, present in needed:
             if present != (goal in self.mechanism.goals):
                 told = f"the rules have {name}" if present else f"there are no {name} in the rules"
-                raise ValueError(f'the goal "{goal}" and {name} go together: {told}, so {"add" if present else "drop"} it')
+                raise ValueError(
+                    f'the goal "{goal}" and {name} go together: {told}, so {"add" if present else "drop"} it'
+                )
         if self.spacing is not None and self.spacing.strength == "soft" and Goal.COMFORT not in self.mechanism.goals:
             raise ValueError('soft spacing is part of the goal "comfort": add it to the goals')
         return self
@@ -318,9 +343,8 @@ class Rules(Strict):
     def rules(self) -> tuple[Rule, ...]:
         """Every rule that decides something, in the order of the file format."""
         single = (self.campaign, self.mechanism, self.priority, self.lottery)
-        optional = tuple(
-            rule for rule in (self.regions, self.documents, self.duplicates, self.spacing) if rule is not None
-        )
+        might_be = (self.regions, self.documents, self.duplicates, self.spacing, self.quota_queue)
+        optional = tuple(rule for rule in might_be if rule is not None)
         capping = (*self.application_caps, *self.pools, *self.caps, *self.fair_caps, *self.quotas, *self.minimums)
         return (*single, *self.admissions, *optional, *capping, self.stalls, self.numbering)
 

@@ -6,6 +6,7 @@ from typing import Literal
 
 from fairalloc.errors import UsageError
 from fairalloc.rules.model import Goal, Rules
+from fairalloc.rules.quota_queue import QuotaQueue, usual_table
 
 LISTS = ("application_caps", "pools", "caps", "fair_caps", "quotas", "minimums")
 SINGLE = ("regions", "documents", "duplicates", "spacing")
@@ -42,16 +43,43 @@ def without(rules: Rules, rule_id: str) -> Rules:
     raise UsageError("rules.not-removable", f"no rule {rule_id!r} can be left out (these can: {known})", "name one")
 
 
-def with_mechanism(rules: Rules, name: Literal["optimal", "queue"]) -> Rules:
-    """The rules with another mechanism; `optimal` with its usual goals where the season names none.
+MechanismName = Literal["optimal", "queue", "quota-queue"]
+MECHANISMS: tuple[MechanismName, ...] = ("optimal", "queue", "quota-queue")
+
+
+def with_mechanism(rules: Rules, name: MechanismName) -> Rules:
+    """The rules with another mechanism.
+
+    `optimal` with its usual goals where the season names none, `quota-queue` with its usual table.
 
     Raises:
         UsageError: when the mechanism cannot serve the season.
     """
-    if name == "queue" and not rules.gives_one_site_each:
+    if name != "optimal" and not rules.gives_one_site_each:
         raise UsageError(
-            "rules.queue", "the mechanism queue knows no caps, spacing or several stalls", "compare other variants"
+            f"rules.{name}", f"the mechanism {name} knows no caps, spacing or several stalls", "compare other variants"
         )
-    goals = () if name == "queue" else rules.mechanism.goals or (Goal.PRIORITY, Goal.CHOICES)
+    goals = (rules.mechanism.goals or (Goal.PRIORITY, Goal.CHOICES)) if name == "optimal" else ()
     mechanism = rules.mechanism.model_copy(update={"name": name, "goals": goals})
-    return rules.model_copy(update={"mechanism": mechanism})
+    table = _three_pools(rules) if name == "quota-queue" else rules.quota_queue
+    return rules.model_copy(update={"mechanism": mechanism, "quota_queue": table})
+
+
+def _three_pools(rules: Rules) -> QuotaQueue:
+    """The rules' table `[quota_queue]`, or the usual one.
+
+    Raises:
+        UsageError: when there is neither.
+    """
+    table = rules.quota_queue or usual_table(
+        {kind.id for kind in rules.kinds},
+        {category.id for category in rules.categories},
+        ((pool.id, set(pool.kinds)) for pool in rules.pools),
+    )
+    if table is None:
+        raise UsageError(
+            "rules.quota-queue",
+            "the mechanism quota-queue needs to know who are individuals and farmers, and what are vegetables",
+            "add the table [quota_queue] to season.toml (docs/season-format.md)",
+        )
+    return table

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from fairalloc.allocation import Solve
 from fairalloc.bundle.files import input_files
 from fairalloc.bundle.statements import inputs_root, rules_hash
 from fairalloc.comparison import Measures, compare
+from fairalloc.errors import UsageError
 from fairalloc.lottery import lottery_seed
 from fairalloc.model import SeasonInput
 from fairalloc.numbering import public_numbers
 from fairalloc.rules import Rules
-from fairalloc.rules.variants import removable, with_mechanism, without
+from fairalloc.rules.variants import MECHANISMS, removable, with_mechanism, without
 
 
 def compare_season(
-    rules: Rules, rules_text: str, season: SeasonInput, left_out: Sequence[str], solve: Solve
+    rules: Rules,
+    rules_text: str,
+    season: SeasonInput,
+    left_out: Sequence[str],
+    solve: Solve,
+    say: Callable[[str], None],
 ) -> tuple[Measures, ...]:
-    """The season as its rules are, with the other mechanism where that can serve it, and without each of some rules.
+    """The season as its rules are, with the other mechanisms that can serve it, and without each of some rules.
 
     Args:
         rules: the season's rules.
@@ -26,15 +32,18 @@ def compare_season(
         season: everything that was handed in.
         left_out: ids of the rules to leave out, one at a time; all that can be left out where none is named.
         solve: the solver.
+        say: told why a mechanism is not among the variants.
 
     Raises:
         UsageError: when a rule that is named cannot be left out.
     """
     variants = [("as the rules are", rules)]
-    if rules.mechanism.name == "queue":
-        variants.append(("mechanism optimal", with_mechanism(rules, "optimal")))
-    elif rules.gives_one_site_each:
-        variants.append(("mechanism queue", with_mechanism(rules, "queue")))
+    for name in MECHANISMS:
+        if name != rules.mechanism.name:
+            try:
+                variants.append((f"mechanism {name}", with_mechanism(rules, name)))
+            except UsageError as error:
+                say(f"without the mechanism {name}: {error.message}; {error.remedy}")
     variants += [(f"without {rule_id}", without(rules, rule_id)) for rule_id in left_out or removable(rules)]
     files = input_files(rules_text, season, public_numbers(season, [period.id for period in rules.periods]))
     seed = lottery_seed(inputs_root(files), rules_hash(files), rules.lottery.value)

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fairalloc.canonical import csv_rows
+from fairalloc.counted import counted_reports
 from fairalloc.explanation import Asker, ChoiceReport, CutOffs, Limits, Room, choice_words
 from fairalloc.ledger import ApplicationNo
 from fairalloc.model import Site
 from fairalloc.numbering import application_label
 from fairalloc.ports import PastTransition, Standing, Store
-from fairalloc.reasons import REASON_WORDS
+from fairalloc.reasons import REASON_WORDS, Reason
 from fairalloc.services.context import SeasonContext
 from fairalloc.services.stages import CERTIFICATE, OUTCOME, SCREENING
 
@@ -73,12 +74,15 @@ def explain(store: Store, context: SeasonContext, number: int) -> Explanation:
     certificate = store.document(context.record.season_no, CERTIFICATE)
     if certificate is None or view.position is None:
         return Explanation(view, (), ())
-    limits = Limits.of(json.loads(certificate))
     application = context.application(number)
+    outcome = _rows(store, context, OUTCOME)
+    if context.rules.mechanism.name == "quota-queue":
+        reason = Reason(int(outcome[view.label]["reason_code"]))
+        return Explanation(view, *counted_reports(application.choices, reason))
+    limits = Limits.of(json.loads(certificate))
     applicant = next(a for a in context.season.applicants if a.applicant_id == application.applicant_id)
     stalls = application.stalls_min if context.rules.stalls.multiple == "adjacent" else 1
     asker = Asker(application.period, application.category, applicant.kind, application.needs, stalls)
-    outcome = _rows(store, context, OUTCOME)
     taken = {site for row in outcome.values() for site in row["site_ids"].split("|")}
     cut_offs = CutOffs(context.rules, context.season.sites, limits, taken, view.candidates)
     held = outcome[view.label]["choice_rank"]

@@ -6,6 +6,7 @@ replayed to the same lists; ``season`` runs it on a season of this program, as a
 
 from solver.quota_queue.distribution import distribute, replay
 from solver.quota_queue.forms import VEGETABLES, Cell, Distribution, Form, Kind, Lists, Places, PoolName, taking_part
+from solver.quota_queue.season import solve_quota_queue
 
 __all__ = [
     "VEGETABLES",
@@ -18,5 +19,6 @@ __all__ = [
     "PoolName",
     "distribute",
     "replay",
+    "solve_quota_queue",
     "taking_part",
 ]

@@ -17,6 +17,9 @@ worth more than
 since each placed application is worth the prices it takes plus at most that maximum, no site is given twice and no cap
 is passed. Where the bound meets the allocation's own worth, nothing better exists. Where it does not, and the rules
 leave room for that (requests for several stalls, caps), the bound itself is what is proven.
+
+The mechanisms `queue` and `quota-queue` maximise nothing: there the checker asks whether the queue was served, or
+distributes the counts once more.
 """
 
 from __future__ import annotations
@@ -35,6 +38,7 @@ from solver.verify.feasible import (
 )
 from solver.verify.proof import certificate_proves
 from solver.verify.queue import queue_is_served
+from solver.verify.quota_queue import counts_are_distributed
 from solver.verify.season import Season, Tables, parse_tables
 
 __all__ = ["Tables", "Verdict", "check", "check_files", "parse_tables"]
@@ -72,14 +76,18 @@ def check(tables: Tables) -> Verdict:
         season = Season.read(tables, findings)
         findings += screening_matches(tables, season)
         findings += positions_are_a_queue(season)
-        findings += sites_are_given_rightly(season)
-        findings += no_cap_is_passed(season)
-        findings += no_neighbours_of_one_group(season)
-        findings += reasons_are_true(season)
-        if tables.rules["mechanism"].get("name") == "queue":
-            findings += queue_is_served(season, tables.certificate)
+        mechanism = tables.rules["mechanism"].get("name")
+        if mechanism == "quota-queue":
+            findings += counts_are_distributed(season)
         else:
-            findings += certificate_proves(season, tables, proven, bounds)
+            findings += sites_are_given_rightly(season)
+            findings += no_cap_is_passed(season)
+            findings += no_neighbours_of_one_group(season)
+            findings += reasons_are_true(season)
+            if mechanism == "queue":
+                findings += queue_is_served(season, tables.certificate)
+            else:
+                findings += certificate_proves(season, tables, proven, bounds)
     except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
         findings.append(f"the tables cannot be read: {type(error).__name__}: {error}")
     checked = {"sites": len(tables.sites), "applications": len(tables.applications), "outcomes": len(tables.outcome)}
