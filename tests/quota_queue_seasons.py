@@ -105,10 +105,10 @@ class CountedSeason:
 def counted_season(rng: random.Random) -> CountedSeason:
     """A small season with every feature that the mechanism reads, or must not read, in play."""
     rules = parse_rules(RULES)
-    fairs = [f"F{i}" for i in range(rng.randint(1, 3))]
-    sites = [_site(rng, i, rng.choice(fairs)) for i in range(rng.randint(1, 10))]
+    fairs = [f"F{i}" for i in range(rng.choice([1, 1, 2, 3]))]
+    sites = [_site(rng, i, rng.choice(fairs)) for i in range(rng.randint(1, 14))]
     people = [Applicant(f"v{i}", rng.choice(list(FORM_KIND))) for i in range(rng.randint(1, 7))]
-    asked = [_application(rng, i, rng.choice(people).applicant_id, fairs, sites) for i in range(rng.randint(1, 12))]
+    asked = [_application(rng, i, rng.choice(people).applicant_id, fairs, sites) for i in range(rng.randint(1, 16))]
     season = SeasonInput(tuple(Fair(name, name, "D") for name in fairs), tuple(sites), tuple(people), tuple(asked))
     numbers = public_numbers(season, ["may", "june"])
     applicants = {applicant.applicant_id: applicant for applicant in people}
