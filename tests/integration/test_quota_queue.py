@@ -13,7 +13,11 @@ from data.season_files import write_season
 from data.synthetic import synthesize
 from fairalloc.bundle.folder import PAGE
 from fairalloc.canonical import csv_bytes, csv_rows
+from fairalloc.counted import counted_reports
 from fairalloc.errors import FairallocError, InvalidDataError, UsageError
+from fairalloc.explanation import Room
+from fairalloc.model import Choice
+from fairalloc.reasons import REASON_WORDS, Reason
 from fairalloc.rules import parse_rules
 from fairalloc.rules.quota_queue import QuotaQueue, counted_category
 from fairalloc.rules.variants import with_mechanism
@@ -111,6 +115,24 @@ def test_a_season_runs_through_to_the_audit(fairalloc, counted_folder):
     names = [variant["name"] for variant in json.loads(out)]
     assert names == ["as the rules are", "mechanism optimal", "mechanism queue", "without documents"]
     assert json.loads(out)[0]["placed"] == run["placed"]
+
+
+@pytest.mark.parametrize(
+    ("reason", "room"),
+    [
+        (Reason.COUNTED_PLACE, Room.HELD),
+        (Reason.HOLDS_ANOTHER_PLACE, Room.BARRED),
+        (Reason.COUNT_USED_UP, Room.FULL),
+        (Reason.NOT_COUNTED, Room.NONE),
+    ],
+)
+def test_only_the_first_choice_is_explained(reason, room):
+    choices = [Choice.parse("F1/3"), Choice.parse("F2"), Choice.parse("*")]
+    reports, sentences = counted_reports(choices, reason)
+    assert [report.room for report in reports] == [room, Room.UNSEEN, Room.UNSEEN]
+    assert [report.rank for report in reports] == [1, 2, 3]
+    assert sentences[0] == f"F1/3: {REASON_WORDS[reason]}"
+    assert all("not looked at" in words for words in sentences[1:])
 
 
 def test_compare_takes_the_usual_names_where_there_is_no_table(fairalloc, tmp_path):
