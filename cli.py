@@ -9,7 +9,7 @@ import os
 import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -25,6 +25,7 @@ from fairalloc.audit import audit_bundle, audit_chain, recorded_at
 from fairalloc.bundle.folder import PAGE, read_bundle, read_timings, write_bundle
 from fairalloc.console import (
     ConsoleProgress,
+    change_facts,
     err,
     explanation_json,
     out,
@@ -41,11 +42,13 @@ from fairalloc.console import (
     view_json,
 )
 from fairalloc.errors import FairallocError
+from fairalloc.report.comparing import render_comparison
 from fairalloc.report.page import render_report
 from fairalloc.services import lookup, pipeline
 from fairalloc.services.bundling import bundle_files
-from fairalloc.services.comparing import compare_season
+from fairalloc.services.comparing import Wanted, compare_season
 from fairalloc.services.context import SeasonContext, find_application, find_season
+from fairalloc.services.keeping import Held
 from fairalloc.services.pipeline import Stopwatch, Tools, audit_own_database, register
 from fairalloc.services.publishing import publish as publish_outbox
 from fairalloc.summary import summarize
@@ -173,12 +176,13 @@ def synth(
     fairs: Annotated[Path | None, typer.Option("--fairs", help="Take the fairs from this fairs.csv.")] = None,
     groups: Annotated[Path | None, typer.Option("--groups", help="Take the product groups from this CSV file.")] = None,
     several: Annotated[float, typer.Option(min=0, max=1, help="Share of requests for 2 or 3 adjacent stalls.")] = 0.0,
+    every_rule: Annotated[bool, typer.Option("--every-rule", help="With quotas, minimums, caps and spacing.")] = False,
 ) -> None:
     """Write a made-up season, calibrated to Moscow's, as CSV files.
 
     Example: fairalloc synth seasons/test --applications 2000 --seed 7
     """
-    made = synthesize_at(applications, seed, fairs, groups, several)
+    made = synthesize_at(applications, seed, fairs, groups, several, every_rule=every_rule)
     write_season(folder, made.rules_text, made.season)
     size = f"{len(made.season.applications):,} applications, {len(made.season.sites):,} sites"
     out.print(f"{folder}: {size}; next: fairalloc run {folder}", soft_wrap=True)
@@ -212,6 +216,9 @@ def allocate(
     out_dir: Out = Path("out/season"),
     season: SeasonOption = None,
     no_chain: Annotated[bool, typer.Option("--no-chain", help="Leave the chain for a later `publish`.")] = False,
+    keep: Annotated[
+        Path | None, typer.Option("--keep", help="An earlier bundle: who holds a site there keeps it, at equal goals.")
+    ] = None,
     state: State = DEFAULT_STATE,
     db: Db = None,
     rpc: Rpc = None,
@@ -227,11 +234,15 @@ def allocate(
         context = register(tools.store, *season_input(season_dir, None, 0, None))
     else:
         context = SeasonContext.load(tools.store, find_season(tools.store, season))
+    held = None if keep is None else Held.of(read_bundle(keep), context)
+    if held is not None:
+        tools = replace(tools, solve=held.keeping(tools.solve, context))
     with nullcontext() if no_chain else workspace.ledger() as ledger:
         context = pipeline.allocate(tools, context, ledger, watch)
     files = bundle_files(tools.store, context, None)
     write_bundle(out_dir, files)
-    show(f"Season {context.record.season_id}", summarize(files), as_json=as_json)
+    facts = dict(summarize(files)) | ({} if held is None else change_facts(held.changes(files)))
+    show(f"Season {context.record.season_id}", facts, as_json=as_json)
     err.print(f"bundle {out_dir}; next: fairalloc publish --out {out_dir}", soft_wrap=True)
 
 
@@ -286,34 +297,54 @@ def status(
 def explain(
     application: ApplicationId,
     season: SeasonOption = None,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Solve nothing again: tell only what the proof makes sure.")
+    ] = False,
     state: State = DEFAULT_STATE,
     db: Db = None,
     as_json: Json = False,
 ) -> None:
-    """Say why an application stands where it stands: choice by choice, where the queue was cut off.
+    """Say why an application stands where it stands: the cut-off and the binding rule at each choice, and what would
+    have changed it, each solved again.
 
     Example: fairalloc explain A000042
     """
+    from fairalloc.services import explaining
+    from solver.optimal import solve
+
     store = Workspace(state, db, None).store()
     context = SeasonContext.load(store, find_season(store, season))
-    found = lookup.explain(store, context, find_application(context, application))
+    number = find_application(context, application)
+    found = explaining.explain(store, context, number, None if fast else solve)
     show_json(explanation_json(found)) if as_json else show_explanation(found)
 
 
 @app.command()
 def compare(
     season_dir: Folder,
+    mechanisms: Annotated[list[str] | None, typer.Option("--mechanism", help="By this mechanism; repeatable.")] = None,
+    goals: Annotated[
+        list[str] | None, typer.Option("--goals", help="By these goals, e.g. placed,choices; repeatable.")
+    ] = None,
     left_out: Annotated[list[str] | None, typer.Option("--without", help="Leave out this rule; repeatable.")] = None,
+    to: Annotated[Path | None, typer.Option("--out", help="Write a page too, to this file.")] = None,
     as_json: Json = False,
 ) -> None:
-    """Show what rules and mechanisms cost: the season as it is, by other mechanisms, and without each rule.
+    """Show what rules and mechanisms cost: the season as it is, beside each variant named.
 
-    Example: fairalloc compare seasons/2026 --without gardeners-once
+    Without any of them: beside the other mechanisms that can serve it, and without each rule.
+
+    Example: fairalloc compare seasons/2026 --mechanism queue --goals placed,choices --out compare.html
     """
     from solver.optimal import solve
 
     rules, rules_text, season = season_input(season_dir, None, 0, None)
-    show_comparison(compare_season(rules, rules_text, season, left_out or (), solve, say), as_json=as_json)
+    wanted = Wanted(mechanisms or (), goals or (), left_out or ())
+    variants = compare_season(rules, rules_text, season, wanted, solve, say)
+    if to is not None:
+        to.write_text(render_comparison(rules, season.fairs, variants), encoding="utf-8")
+        err.print(f"page {to}", soft_wrap=True)
+    show_comparison(variants, as_json=as_json)
 
 
 @app.command()

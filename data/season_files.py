@@ -38,7 +38,14 @@ def write_season(folder: Path, rules_text: str, season: SeasonInput) -> None:
 
 
 def season_files(season: SeasonInput) -> dict[str, bytes]:
-    """The CSV files of a season by name, rows sorted by id."""
+    """The CSV files of a season by name, rows sorted by id; those that may be left out only where they have rows."""
+    optional = {}
+    if season.preallocations:
+        decisions = ((d.site_id, d.application_id or "", d.reason, d.actor) for d in season.preallocations)
+        optional["preallocations.csv"] = _file("site_id,application_id,reason,actor", decisions)
+    if season.earlier:
+        given = ((e.applicant_id, e.period, e.fair_id, e.category, e.stalls) for e in season.earlier)
+        optional["earlier.csv"] = _file("applicant_id,period,fair_id,category,stalls", given)
     return {
         "fairs.csv": _file("fair_id,name,district,area,latitude,longitude", map(fair_fields, season.fairs)),
         "sites.csv": _file(
@@ -55,6 +62,7 @@ def season_files(season: SeasonInput) -> dict[str, bytes]:
             ((a.application_id, a.applicant_id, *application_fields(a)) for a in season.applications),
         ),
         "incumbents.csv": _file("site_id,applicant_id", ((i.site_id, i.applicant_id) for i in season.incumbents)),
+        **optional,
     }
 
 

@@ -15,7 +15,7 @@ from typing import Any
 from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.model import Choice, Site
 from fairalloc.numbering import application_label
-from fairalloc.rules import Rules
+from fairalloc.rules import Goal, Rules, Step
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,9 @@ class Candidate:
     """An eligible application as the solver sees it.
 
     ``applicant`` is its published id; ``owner`` the one name of all applicants behind whom the same owner stands.
-    ``keeps`` is a site that it must be given, alone or among others; 0 where it is sure of nothing.
+    ``keeps`` are sites side by side that it must be given, alone or among others, and that nobody else may have; none
+    where it is sure of nothing. ``decided`` is the reason where a decision made before the allocation put it there;
+    else ``keeps`` is a stall that its applicant held before and is guaranteed. ``note`` is what it is told of that.
     """
 
     application_no: ApplicationNo
@@ -38,17 +40,39 @@ class Candidate:
     stalls_max: int = 1
     applicant: str = ""
     owner: str = ""
-    keeps: SiteNo = SiteNo(0)
+    keeps: tuple[SiteNo, ...] = ()
+    decided: str = ""
+    note: str = ""
+    region: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class AllocationRequest:
-    """All that an allocation depends on. ``returning`` pairs an application with a stall its applicant held before."""
+    """All that an allocation depends on.
+
+    ``returning`` pairs an application with a stall its applicant held before; ``earlier`` has the stalls that earlier
+    campaigns gave, by the names of the caps that count them. ``queue_length`` is that of the whole queue, where
+    ``candidates`` are those of some periods only; 0 where they are everybody. ``standing`` are the sites that
+    applications hold already: after all goals, as many of them as possible keep exactly those.
+    """
 
     rules: Rules
     sites: Mapping[SiteNo, Site]
     candidates: Sequence[Candidate]
     returning: frozenset[tuple[ApplicationNo, SiteNo]] = frozenset()
+    earlier: Mapping[str, int] = field(default_factory=dict)
+    queue_length: int = 0
+    standing: Mapping[ApplicationNo, tuple[SiteNo, ...]] = field(default_factory=dict)
+
+    @property
+    def steps(self) -> tuple[Step, ...]:
+        """What is optimised one after the other."""
+        return (*self.rules.steps, Step(Goal.UNMOVED)) if self.standing else self.rules.steps
+
+    @property
+    def length(self) -> int:
+        """Of the whole queue."""
+        return self.queue_length or len(self.candidates)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,11 +165,21 @@ class GoalProof:
 
 
 @dataclass(frozen=True, slots=True)
-class CutOff:
-    """Where the mechanism `queue` closed a choice for those it suits alike (period, category, needs, pools).
+class WallProof:
+    """Prices at one fair in one period: those admitted and one more would have to take more than all of them."""
 
-    By position ``last`` the ``sites``, all that the choice reaches among them, were full with applications that can go
-    nowhere else.
+    prices: Mapping[SiteNo, int]
+    stretch_prices: Mapping[str, int]
+
+
+@dataclass(frozen=True, slots=True)
+class CutOff:
+    """Where the mechanism `queue` closed a choice for those it means the same to.
+
+    By position ``last`` the choice was full. Where each placement takes one site that is proven by ``sites``, all that
+    the choice reaches among them, full with applications that can go nowhere else. Elsewhere by ``wall`` and the first
+    ``ahead`` in the fair's line, of whom ``last`` is the last (None where lines follow more than the queue); without
+    a wall it is not proven.
     """
 
     choice: str
@@ -153,16 +187,29 @@ class CutOff:
     category: str
     needs: frozenset[str]
     pools: frozenset[str]
-    last: int
-    sites: frozenset[SiteNo]
+    last: int | None
+    sites: frozenset[SiteNo] = frozenset()
+    stalls: int = 1
+    group: str = ""
+    ahead: int = 0
+    wall: WallProof | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Blocking:
+    """An application that would rather have a place, and that the fair would rather have; ``choice`` names the fair."""
+
+    application_no: ApplicationNo
+    choice: str
 
 
 @dataclass(frozen=True, slots=True)
 class AllocationResult:
     """Placements in order of application numbers, a proof per goal, and the seconds that each step took.
 
-    The mechanism `queue` has no goals: what it proves are cut-offs. The mechanism `quota-queue` proves nothing: whoever
-    checks it distributes anew. ``barred`` are those it rejected, as another application of the applicant holds a place.
+    The mechanism `queue` has no goals: what it proves are cut-offs; ``blocking`` is where it could not be stable. The
+    mechanism `quota-queue` proves nothing: whoever checks it distributes anew; ``barred`` are those it rejected, as
+    another application of the applicant holds a place. ``standing`` is the request's.
     """
 
     placements: tuple[Placement, ...]
@@ -170,24 +217,54 @@ class AllocationResult:
     unplaceable: frozenset[ApplicationNo]
     seconds: Mapping[str, float]
     cut_offs: tuple[CutOff, ...] = ()
+    blocking: tuple[Blocking, ...] = ()
+    standing: Mapping[ApplicationNo, tuple[SiteNo, ...]] = field(default_factory=dict)
     barred: frozenset[ApplicationNo] = frozenset()
 
     def certified(self, site_ids: Mapping[SiteNo, str]) -> dict[str, Any]:
-        """The proofs as they are published, sites by their ids; sets of sites that were full stand once."""
+        """The proofs as they are published, sites by their ids; what many cut-offs share stands once."""
         full: dict[tuple[str, ...], int] = {}
-        cut_offs = [
-            {
-                "choice": cut_off.choice,
-                "period": cut_off.period,
-                "category": cut_off.category,
-                "needs": "|".join(sorted(cut_off.needs)),
-                "pools": sorted(cut_off.pools),
-                "last": cut_off.last,
-                "full": full.setdefault(tuple(sorted(site_ids[site] for site in cut_off.sites)), len(full)),
+        walls: dict[int, int] = {}
+        told: list[dict[str, Any]] = []
+        cut_offs = []
+        for cut_off in self.cut_offs:
+            proof: dict[str, Any] = {"ahead": cut_off.ahead}
+            if cut_off.sites:
+                proof = {"full": full.setdefault(tuple(sorted(site_ids[site] for site in cut_off.sites)), len(full))}
+            elif cut_off.wall is not None:
+                wall = walls.setdefault(id(cut_off.wall), len(walls))
+                if wall == len(told):
+                    prices = {site_ids[site]: price for site, price in cut_off.wall.prices.items()}
+                    told.append({"prices": prices, "stretch_prices": dict(cut_off.wall.stretch_prices)})
+                proof = {"ahead": cut_off.ahead, "wall": wall}
+            cut_offs.append(
+                {
+                    "choice": cut_off.choice,
+                    "period": cut_off.period,
+                    "category": cut_off.category,
+                    "needs": "|".join(sorted(cut_off.needs)),
+                    "pools": sorted(cut_off.pools),
+                    "stalls": cut_off.stalls,
+                    "group": cut_off.group,
+                    **({} if cut_off.last is None else {"last": cut_off.last}),
+                    **proof,
+                }
+            )
+        certified: dict[str, Any] = {
+            "goals": self._goals(site_ids),
+            "cut_offs": cut_offs,
+            "full": list(map(list, full)),
+            "walls": told,
+            "blocking": [
+                {"application_id": application_label(of.application_no), "choice": of.choice} for of in self.blocking
+            ],
+        }
+        if self.standing:
+            certified["standing"] = {
+                application_label(number): "|".join(site_ids[site] for site in run)
+                for number, run in sorted(self.standing.items())
             }
-            for cut_off in self.cut_offs
-        ]
-        return {"goals": self._goals(site_ids), "cut_offs": cut_offs, "full": list(map(list, full))}
+        return certified
 
     def _goals(self, site_ids: Mapping[SiteNo, str]) -> list[dict[str, Any]]:
         return [

@@ -16,9 +16,11 @@ from fairalloc.bundle.folder import MANIFEST, manifest_findings
 from fairalloc.bundle.published import Published, published
 from fairalloc.bundle.statements import allocation_statement, freeze_statement, inputs_root, rules_hash
 from fairalloc.canonical import json_bytes, sha256
+from fairalloc.demotion import Demotion
 from fairalloc.errors import InvalidDataError, VerificationFailedError
 from fairalloc.ledger import ChainIdentity, History, SeasonNo, Topic
 from fairalloc.lottery import lottery_seed
+from fairalloc.model import Preallocation
 from fairalloc.numbering import application_label, number_applications, number_sites, parse_application_label
 from fairalloc.ports import CheckFiles, Standing
 from fairalloc.queue import queue_positions
@@ -29,6 +31,10 @@ from fairalloc.status import NO_STATUS, Status
 _State = tuple[str, int, int, int]
 """Status, reason code, first site and number of sites."""
 
+NOT_PROVEN, EXCHANGED = "refusals not proven", "places that would be exchanged"
+REFUSALS = ("refusals by caps", "refusals proven", NOT_PROVEN, EXCHANGED)
+"""What the checker counts of the mechanism `queue`: why applications were refused where they would rather be."""
+
 SHOWN = 20
 """How many findings of one kind are spelled out; the rest are counted."""
 
@@ -37,11 +43,13 @@ SHOWN = 20
 class Audit:
     """What was looked at (by name, how many), what was found wrong, and what is proven of each goal.
 
-    ``proven`` has the goals that are optimal, ``bounds`` value and proven bound of the others.
+    ``decisions`` are those made before the allocation, in words, with who made them and why. ``proven`` has the goals
+    that are optimal, ``bounds`` value and proven bound of the others.
     """
 
     checked: dict[str, int] = field(default_factory=dict)
     findings: list[str] = field(default_factory=list)
+    decisions: list[str] = field(default_factory=list)
     proven: dict[str, int] = field(default_factory=dict)
     bounds: dict[str, tuple[int, int]] = field(default_factory=dict)
 
@@ -60,13 +68,17 @@ def audit_bundle(files: Mapping[str, bytes], check: CheckFiles) -> Audit:
     audit = Audit()
     audit.add("files against the manifest", len(files), manifest_findings(files))
     verdict = check(files)
-    audit.add("allocation and certificate", sum(verdict.checked.values()), verdict.findings)
+    refusals = {name: number for name, number in verdict.checked.items() if name in REFUSALS}
+    rows = sum(verdict.checked.values()) - sum(refusals.values())
+    audit.add("allocation and certificate", rows, verdict.findings)
+    audit.checked |= refusals
     audit.proven, audit.bounds = dict(verdict.proven), dict(verdict.bounds)
     try:
         book = published(files)
         audit.add("public numbers", len(book.applications) + len(book.sites), _numbers(book))
         audit.add("screening recomputed", len(book.applications), _screening(book))
         audit.add("queue recomputed", len(book.outcome), _queue(book, files))
+        audit.decisions = [_decision_words(decision) for decision in book.preallocations]
         audit.add("statements", 2, _statements(book, files))
     except InvalidDataError as error:
         audit.add("rules", 1, [str(defect) for defect in error.defects])
@@ -112,6 +124,12 @@ def audit_database(audit: Audit, standings: Sequence[Standing], history: History
     audit.add("statuses in the database", len(standings), _standings(standings, history))
 
 
+def _decision_words(decision: Preallocation) -> str:
+    """One decision made before the allocation, in words."""
+    what = "is kept free" if decision.application_id is None else f"goes to {decision.application_id}"
+    return f"site {decision.site_id} {what}: {decision.reason} (decided by {decision.actor})"
+
+
 def _numbers(book: Published) -> Iterator[str]:
     """Applications are numbered in order of arrival, sites along their rows."""
     for name, number in number_applications(book.applications).items():
@@ -135,13 +153,16 @@ def _screening(book: Published) -> Iterator[str]:
 def _queue(book: Published, files: Mapping[str, bytes]) -> Iterator[str]:
     """The priority keys and the lottery, drawn again, give the published queue positions."""
     eligible = {row["application_id"] for row in book.screening if row["status"] == Status.ELIGIBLE.name}
+    labels = {applicant_id: str(applicant_id) for applicant_id in book.applicants}
+    owners = {name: applicant.owner_id for name, applicant in book.applicants.items() if applicant.owner_id}
     positions = queue_positions(
         book.rules.priority,
         [application for application in book.applications if application.application_id in eligible],
         book.applicants,
         frozenset(incumbent.applicant_id for incumbent in book.incumbents),
         lottery_seed(inputs_root(files), rules_hash(files), book.rules.lottery.value),
-        {applicant_id: applicant_id for applicant_id in book.applicants},
+        labels,
+        Demotion.of(book.rules, book.earlier, book.applicants, labels, owners),
     )
     stated = {row["application_id"]: row["queue_position"] for row in book.outcome}
     for name, position in positions.items():

@@ -5,20 +5,40 @@ The lottery's seed is held, so that no difference comes from drawing again.
 
 from __future__ import annotations
 
-from bisect import bisect_right
-from collections import defaultdict
+import os
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
+from multiprocessing import get_context
 
-from fairalloc.allocation import AllocationRequest, AllocationResult, Candidate, Placement, Solve
-from fairalloc.explanation import Asker, suits
+from fairalloc.allocation import AllocationRequest, Candidate, Placement, Solve
+from fairalloc.envy import Envy, justified_envy
 from fairalloc.ledger import SiteNo
-from fairalloc.model import Choice, SeasonInput, Site
-from fairalloc.numbering import public_numbers
+from fairalloc.model import SeasonInput
+from fairalloc.numbering import application_label, public_numbers
 from fairalloc.requests import build_request
 from fairalloc.rules import Rules
 from fairalloc.screening import screen
 from fairalloc.status import Status
+from fairalloc.suiting import Suiting
+
+SMALL = 2_000
+"""Below this many applications variants are solved faster than processes for them start."""
+
+Fare = tuple[int, int]
+"""How an application fares, smaller is better: the rank of its choice, and minus its stalls."""
+NO_PLACE: Fare = (10**6, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Variant:
+    """Rules to measure; ``left_out`` is the rule that they are without, if any."""
+
+    name: str
+    rules: Rules
+    left_out: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,55 +47,115 @@ class Measures:
 
     Attributes:
         name: of the variant.
+        left_out: the rule that it is without; empty for other variants.
         eligible: applications that screening let through.
         placed: applications placed.
         applicants: different applicants among them.
         stalls: sites given out.
+        points: of the placed, as the first variant's queue counts them; who is not in that queue has none.
         empty: open sites left over, by fair where there are any.
         first: placed on their first choice (by counts: at its fair).
         mean_rank: mean choice rank of the placed.
         unsuited: placed on sites that lack what they need, do not take their goods or do not admit them: only the
             mechanism `quota-queue` does that, which looks at counts.
-        envious: applications for one stall that would rather have a site which somebody behind them in the queue holds,
-            and which they could use.
-        better: applications that fare better than in the first variant: placed, or placed by a higher choice.
+        envious: applications with justified envy (see :mod:`fairalloc.envy`).
+        envy_pairs: pairs of them and those whose stalls they would rather have.
+        goals: value and proven bound of each goal, where there are any.
+        better: applications that fare better than in the first variant (placed, by a higher choice, or by the same with
+            more stalls), by kind of applicant.
         worse: applications that fare worse.
+        winners: published ids of those that fare better.
+        losers: published ids of those that fare worse.
     """
 
     name: str
+    left_out: str
     eligible: int
     placed: int
     applicants: int
     stalls: int
+    points: int
     empty: Mapping[str, int]
     first: int
     mean_rank: float
     unsuited: int
     envious: int
-    better: int
-    worse: int
+    envy_pairs: int
+    goals: Mapping[str, tuple[int, int]]
+    better: Mapping[str, int]
+    worse: Mapping[str, int]
+    winners: tuple[str, ...]
+    losers: tuple[str, ...]
 
 
-def compare(
-    variants: Sequence[tuple[str, Rules]], season: SeasonInput, seed: bytes, solve: Solve
-) -> tuple[Measures, ...]:
+@dataclass(frozen=True, slots=True)
+class _Solved:
+    """A variant's result as far as it is measured: fares and queue positions by application number."""
+
+    fares: Mapping[int, Fare]
+    positions: Mapping[int, int]
+    applicants: int
+    empty: Mapping[str, int]
+    unsuited: int
+    envy: Envy
+    goals: Mapping[str, tuple[int, int]]
+
+
+def compare(variants: Sequence[Variant], season: SeasonInput, seed: bytes, solve: Solve) -> tuple[Measures, ...]:
     """Measure variants of a season; the first one is what the others are held against.
 
     Args:
-        variants: names and rules.
+        variants: what to measure.
         season: everything that was handed in.
         seed: of the lottery, the same for all.
         solve: the solver.
     """
-    told: list[Measures] = []
-    first: dict[int, int] = {}
-    for name, rules in variants:
-        request = _request(rules, season, seed)
-        result = solve(request)
-        fares: dict[int, int] = {placement.application_no: placement.choice_rank for placement in result.placements}
-        first = first if told else fares
-        told.append(_measure(name, request, result, first))
-    return tuple(told)
+    work = partial(_solve, season=season, seed=seed, solve=solve)
+    results = _in_parallel(variants, work) if len(season.applications) > SMALL else {}
+    solved = [results.get(place) or work(variant.rules) for place, variant in enumerate(variants)]
+    kind_of = {applicant.applicant_id: applicant.kind for applicant in season.applicants}
+    numbers = public_numbers(season, [period.id for period in variants[0].rules.periods]).applications
+    kinds: dict[int, str] = {numbers[a.application_id]: kind_of[a.applicant_id] for a in season.applications}
+    return tuple(_measure(variant, one, solved[0], kinds) for variant, one in zip(variants, solved, strict=True))
+
+
+def _in_parallel(variants: Sequence[Variant], work: partial[_Solved]) -> dict[int, _Solved]:
+    """Variants that an engine solves on one core, each in a process; the others use all cores by themselves."""
+    alone = [place for place, v in enumerate(variants) if v.rules.is_network or v.rules.mechanism.name != "optimal"]
+    if len(alone) < 2:
+        return {}
+    with ProcessPoolExecutor(min(len(alone), os.cpu_count() or 1), get_context("spawn")) as pool:
+        return dict(zip(alone, pool.map(work, [variants[place].rules for place in alone]), strict=True))
+
+
+def _solve(rules: Rules, season: SeasonInput, seed: bytes, solve: Solve) -> _Solved:
+    request = _request(rules, season, seed)
+    result = solve(request)
+    candidates: dict[int, Candidate] = {candidate.application_no: candidate for candidate in request.candidates}
+    taken = {SiteNo(p.site_no + offset) for p in result.placements for offset in range(p.width)}
+    empty: dict[str, int] = defaultdict(int)
+    for number, site in request.sites.items():
+        if not site.closed and number not in taken:
+            empty[site.fair_id] += 1
+    return _Solved(
+        fares={p.application_no: (p.choice_rank, -p.width) for p in result.placements},
+        positions={number: candidate.position for number, candidate in candidates.items()},
+        applicants=len({candidates[p.application_no].applicant for p in result.placements}),
+        empty=dict(sorted(empty.items())),
+        unsuited=_unsuited(request, candidates, result.placements),
+        envy=justified_envy(request, result.placements),
+        goals={proof.goal: (proof.value, proof.bound) for proof in result.proofs},
+    )
+
+
+def _unsuited(request: AllocationRequest, candidates: Mapping[int, Candidate], placements: Sequence[Placement]) -> int:
+    """How many stand on a site that does not suit them."""
+    suiting = Suiting(request.rules)
+    runs = (
+        (candidates[p.application_no], [request.sites[SiteNo(p.site_no + offset)] for offset in range(p.width)])
+        for p in placements
+    )
+    return sum(any(any(suiting.obstacles(site, candidate)) for site in run) for candidate, run in runs)
 
 
 def _request(rules: Rules, season: SeasonInput, seed: bytes) -> AllocationRequest:
@@ -90,74 +170,32 @@ def _request(rules: Rules, season: SeasonInput, seed: bytes) -> AllocationReques
     return build_request(rules, season, numbers, eligible, seed)
 
 
-def _measure(name: str, request: AllocationRequest, result: AllocationResult, first: Mapping[int, int]) -> Measures:
-    candidates: dict[int, Candidate] = {candidate.application_no: candidate for candidate in request.candidates}
-    placed: dict[int, Placement] = {placement.application_no: placement for placement in result.placements}
-    taken = {SiteNo(p.site_no + offset) for p in result.placements for offset in range(p.width)}
-    empty: dict[str, int] = defaultdict(int)
-    for number, site in request.sites.items():
-        if not site.closed and number not in taken:
-            empty[site.fair_id] += 1
-    never = 10**6
-    fares = [
-        (first.get(number, never), placed[number].choice_rank if number in placed else never)
-        for number in {*candidates, *first}
-    ]
+def _measure(variant: Variant, solved: _Solved, first: _Solved, kinds: Mapping[int, str]) -> Measures:
+    fares = {
+        number: (first.fares.get(number, NO_PLACE), solved.fares.get(number, NO_PLACE))
+        for number in sorted({*first.positions, *solved.positions})
+    }
+    winners = [number for number, (before, now) in fares.items() if now < before]
+    losers = [number for number, (before, now) in fares.items() if now > before]
+    queue = len(first.positions)
+    placed = len(solved.fares)
     return Measures(
-        name=name,
-        eligible=len(candidates),
-        placed=len(placed),
-        applicants=len({candidates[number].applicant for number in placed}),
-        stalls=len(taken),
-        empty=dict(sorted(empty.items())),
-        first=sum(placement.choice_rank == 1 for placement in result.placements),
-        mean_rank=sum(p.choice_rank for p in result.placements) / max(len(placed), 1),
-        unsuited=_unsuited(request, candidates, placed),
-        envious=_envious(request, candidates, placed),
-        better=sum(now < before for before, now in fares),
-        worse=sum(now > before for before, now in fares),
+        name=variant.name,
+        left_out=variant.left_out,
+        eligible=len(solved.positions),
+        placed=placed,
+        applicants=solved.applicants,
+        stalls=-sum(width for _, width in solved.fares.values()),
+        points=sum(queue - first.positions[number] + 1 for number in solved.fares if number in first.positions),
+        empty=solved.empty,
+        first=sum(rank == 1 for rank, _ in solved.fares.values()),
+        mean_rank=sum(rank for rank, _ in solved.fares.values()) / max(placed, 1),
+        unsuited=solved.unsuited,
+        envious=solved.envy.applications,
+        envy_pairs=solved.envy.pairs,
+        goals=solved.goals,
+        better=dict(sorted(Counter(kinds[number] for number in winners).items())),
+        worse=dict(sorted(Counter(kinds[number] for number in losers).items())),
+        winners=tuple(map(application_label, winners)),
+        losers=tuple(map(application_label, losers)),
     )
-
-
-def _unsuited(request: AllocationRequest, candidates: Mapping[int, Candidate], placed: Mapping[int, Placement]) -> int:
-    """How many stand on a site that does not suit them."""
-    pools = {pool.id: frozenset(pool.kinds) for pool in request.rules.pools}
-    unsuited = 0
-    for number, placement in placed.items():
-        candidate = candidates[number]
-        asker = Asker(candidate.period, candidate.category, candidate.kind, candidate.needs)
-        run = (request.sites[SiteNo(placement.site_no + offset)] for offset in range(placement.width))
-        unsuited += not all(suits(site, asker, pools) for site in run)
-    return unsuited
-
-
-def _envious(request: AllocationRequest, candidates: Mapping[int, Candidate], placed: Mapping[int, Placement]) -> int:
-    """How many would rather have a site of somebody behind them, looking at each kind of wish once."""
-    holder: dict[str, int] = {}
-    for number, placement in placed.items():
-        for offset in range(placement.width):
-            site = request.sites[SiteNo(placement.site_no + offset)]
-            holder[site.site_id] = candidates[number].position
-    pools = {pool.id: frozenset(pool.kinds) for pool in request.rules.pools}
-    by_place: dict[tuple[str | None, str], list[Site]] = defaultdict(list)
-    for site in request.sites.values():
-        if not site.closed:
-            by_place[site.fair_id, site.period].append(site)
-            by_place[None, site.period].append(site)
-    known: dict[tuple[Choice, Asker], list[int]] = {}
-    envious = 0
-    for number, candidate in candidates.items():
-        if candidate.stalls_min > 1:
-            continue
-        missed = candidate.choices[: placed[number].choice_rank - 1] if number in placed else candidate.choices
-        asker = Asker(candidate.period, candidate.category, candidate.kind, candidate.needs)
-        for choice in missed:
-            key = (choice, asker)
-            if key not in known:
-                named = (s for s in by_place[choice.fair_id, asker.period] if choice.number in {None, s.number})
-                usable = (site for site in named if suits(site, asker, pools))
-                known[key] = sorted(holder[site.site_id] for site in usable if site.site_id in holder)
-            if bisect_right(known[key], candidate.position) < len(known[key]):
-                envious += 1
-                break
-    return envious

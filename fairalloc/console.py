@@ -18,11 +18,14 @@ from rich.table import Table
 from rich.text import Text
 
 from fairalloc.audit import Audit
+from fairalloc.binding import Binding
 from fairalloc.bundle.folder import PAGE
+from fairalloc.changes import Changes
 from fairalloc.comparison import Measures
-from fairalloc.errors import FairallocError, InvalidDataError, VerificationFailedError
+from fairalloc.errors import FairallocError, InfeasibleError, InvalidDataError, VerificationFailedError
 from fairalloc.numbering import application_label
-from fairalloc.services.lookup import ApplicationView, Explanation
+from fairalloc.services.explaining import Explanation
+from fairalloc.services.lookup import ApplicationView
 
 SHOWN_DEFECTS = 25
 
@@ -70,12 +73,12 @@ def show(title: str, facts: Mapping[str, object], *, as_json: bool) -> None:
 
 
 def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """A table on stdout; columns of numbers to the right."""
+    """A table on stdout; columns of numbers to the right, and never cut short: words wrap instead."""
     out.print(title, style="bold", markup=False)
     table = Table(box=None, pad_edge=False)
     for position, column in enumerate(columns):
         numeric = bool(rows) and all(isinstance(row[position], int | float) for row in rows)
-        table.add_column(column, justify="right" if numeric else "left", no_wrap=True)
+        table.add_column(column, justify="right" if numeric else "left", no_wrap=numeric)
     for row in rows:
         table.add_row(*map(_cell, row))
     out.print(table)
@@ -83,7 +86,8 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[objec
 
 def _cell(value: object) -> Text:
     """A value as plain text: names from input are never read as markup."""
-    return Text(f"{value:,}" if isinstance(value, int) else str(value))
+    words = f"{value:,}" if isinstance(value, int) else f"{value:,.2f}" if isinstance(value, float) else str(value)
+    return Text(words)
 
 
 def show_error(error: FairallocError) -> None:
@@ -94,6 +98,8 @@ def show_error(error: FairallocError) -> None:
         places, message = error.defects, f"the input has {_many(len(error.defects), 'defect')}; nothing was stored"
     elif isinstance(error, VerificationFailedError):
         places, message = error.findings, f"verification failed with {_many(len(error.findings), 'finding')}"
+    elif isinstance(error, InfeasibleError):
+        places, message = error.rules, f"{_many(len(error.rules), 'hard rule')} cannot all hold"
     err.print(f"error: {message}", style="bold red", markup=False, soft_wrap=True)
     for place in places[:SHOWN_DEFECTS]:
         err.print(f"  {place}", markup=False, soft_wrap=True)
@@ -103,21 +109,37 @@ def show_error(error: FairallocError) -> None:
         err.print(f"remedy: {error.remedy}", markup=False, soft_wrap=True)
 
 
+def change_facts(found: Changes) -> dict[str, int | str]:
+    """What an allocation changes for the holders of an earlier one, and who they are."""
+    facts: dict[str, int | str] = {"keep their sites": len(found.kept)}
+    for name, of in (("move", found.moved), ("win a place", found.won), ("lose their place", found.lost)):
+        facts[name] = f"{len(of)}: {', '.join(one[0] for one in of)}" if of else 0
+    return facts
+
+
 def show_comparison(variants: Sequence[Measures], *, as_json: bool) -> None:
     """Variants side by side, as JSON or as a table."""
     if as_json:
         show_json([asdict(variant) for variant in variants])
         return
-    columns = ("variant", "placed", "stalls", "first", "rank", "unsuited", "envy", "better", "worse")
-    rows = [
-        (v.name, v.placed, v.stalls, v.first, f"{v.mean_rank:.2f}", v.unsuited, v.envious, v.better, v.worse)
-        for v in variants
+    given = [(v.name, v.stalls, sum(v.empty.values()), v.placed, v.applicants, v.first, v.mean_rank) for v in variants]
+    show_table("Given out", ("variant", "stalls", "empty", "placed", "people", "first", "rank"), given)
+    fares = [
+        (v.name, v.unsuited, v.envious, v.envy_pairs, sum(v.better.values()), sum(v.worse.values())) for v in variants
     ]
-    show_table("Comparison", columns, rows)
+    show_table("Fairness", ("variant", "unsuited", "envy", "pairs", "better", "worse"), fares)
+    prices = [
+        (v.left_out, *(f"{getattr(v, name) - getattr(variants[0], name):+,}" for name in _PRICED))
+        for v in variants
+        if v.left_out
+    ]
+    if prices:
+        show_table("Gained without a rule", ("rule", *_PRICED), prices)
     words = (
-        "first: first choices met (quota-queue: placed at its fair); rank: mean choice rank; unsuited: placed on a site"
-        " that they cannot use; envy: applications that would rather have a site of somebody"
-        " behind them in the queue; better, worse: applications that fare so against the first line"
+        "people: different applicants placed; first: first choices met (quota-queue: placed at its fair); rank: mean"
+        " choice rank; unsuited: placed on a site that they cannot use; envy: applications that would rather have"
+        " stalls of somebody behind them in the queue, pairs: of them and those; better, worse: applications that fare"
+        " so against the first line; points: as the queue of the first line counts them"
     )
     out.print(words, style="dim")
 
@@ -125,6 +147,9 @@ def show_comparison(variants: Sequence[Measures], *, as_json: bool) -> None:
 def say(words: str) -> None:
     """A remark on stderr."""
     err.print(words, markup=False, soft_wrap=True)
+
+
+_PRICED = ("stalls", "placed", "first", "points")
 
 
 def _many(number: int, noun: str) -> str:
@@ -138,6 +163,8 @@ def show_audit(audit: Audit) -> None:
         out.print(f"goal {goal}: {value:,}, proven optimal")
     for goal, (value, bound) in audit.bounds.items():
         out.print(f"goal {goal}: {value:,}, the best found; proven that none is better than {bound:,}")
+    for decision in audit.decisions:
+        out.print(f"decided before the allocation: {decision}", markup=False, soft_wrap=True)
     for finding in audit.findings:
         out.print(f"FINDING: {finding}", style="bold red", markup=False, soft_wrap=True)
     out.print("audit failed" if audit.findings else "audit passed", style="bold")
@@ -218,11 +245,37 @@ def explanation_json(found: Explanation) -> dict[str, Any]:
             "choice": str(report.choice),
             "room": report.room,
             "cut_off": report.cut_off,
+            "binding": _binding_json(binding),
             "words": words,
         }
-        for report, words in zip(found.reports, found.sentences, strict=True)
+        for report, binding, words in zip(found.reports, found.bindings, found.sentences, strict=True)
     ]
-    return {**view_json(found.view), "choices": choices}
+    counterfactuals = [
+        {
+            "sort": one.change.sort,
+            "fair": one.change.fair,
+            "stalls": one.change.stalls,
+            "without": sorted(one.change.without),
+            "position": one.change.position,
+            "choice": one.rank,
+            "solved": one.solved,
+            "nearest": one.nearest,
+            "words": words,
+        }
+        for one, words in zip(found.counterfactuals, found.changes, strict=True)
+    ]
+    binding = None if found.binding is None else _binding_json(found.binding)
+    return {**view_json(found.view), "binding": binding, "choices": choices, "counterfactuals": counterfactuals}
+
+
+def _binding_json(binding: Binding) -> dict[str, Any]:
+    return {
+        "kind": binding.bind,
+        "rule": binding.rule_id,
+        "clause": binding.clause,
+        "holders": [application_label(number) for number in binding.holders],
+        "words": binding.words,
+    }
 
 
 def show_explanation(found: Explanation) -> None:
@@ -230,6 +283,12 @@ def show_explanation(found: Explanation) -> None:
     show_view(found.view)
     for report, words in zip(found.reports, found.sentences, strict=True):
         out.print(f"choice {report.rank}: {words}", soft_wrap=True, markup=False)
+    if found.binding is not None:
+        rule = f", rule {found.binding.rule_id}" if found.binding.rule_id else ""
+        clause = f" ({found.binding.clause})" if found.binding.clause else ""
+        out.print(f"what binds: {found.binding.bind}{rule}{clause}", soft_wrap=True, markup=False)
+    for words in found.changes:
+        out.print(f"what would have changed it: {words}", soft_wrap=True, markup=False)
 
 
 def show_view(view: ApplicationView) -> None:

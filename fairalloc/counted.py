@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from fairalloc.binding import Bind, Binding
 from fairalloc.explanation import ChoiceReport, Room
 from fairalloc.model import Choice
 from fairalloc.reasons import REASON_WORDS, Reason
+from fairalloc.rules import QuotaQueue
 
 _ROOM = {
     Reason.COUNTED_PLACE: Room.HELD,
@@ -24,3 +26,11 @@ def counted_reports(choices: Sequence[Choice], reason: Reason) -> tuple[tuple[Ch
         f"{choice}: not looked at; the distribution by counts knows the first choice only." for choice in choices[1:]
     )
     return (first, *others), (f"{choices[0]}: {REASON_WORDS[reason]}", *unseen)
+
+
+def counted_bindings(table: QuotaQueue, choices: Sequence[Choice], reason: Reason) -> tuple[Binding, ...]:
+    """What binds at each choice: the counts at the first, unless it has the place; nothing at the others."""
+    first = Binding(Bind.COUNTS, REASON_WORDS[reason], table.id, table.clause)
+    if reason is Reason.COUNTED_PLACE:
+        first = Binding(Bind.NOTHING, "your place.")
+    return (first, *(Binding(Bind.NOTHING, "not looked at.") for _ in choices[1:]))

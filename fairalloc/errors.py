@@ -90,9 +90,13 @@ class InvalidDataError(FairallocError):
 
 
 class InfeasibleError(FairallocError):
-    """Hard rules that cannot all hold."""
+    """Hard rules that cannot all hold; carries the smallest set of them that collides, in words."""
 
     exit_code = ExitCode.INFEASIBLE
+
+    def __init__(self, code: str, rules: Sequence[str], remedy: str = "") -> None:
+        self.rules = tuple(rules)
+        super().__init__(code, f"{len(self.rules)} hard rules cannot all hold: {'; '.join(self.rules)}", remedy)
 
 
 class VerificationFailedError(FairallocError):

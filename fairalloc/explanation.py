@@ -13,6 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from fairalloc.model import Choice, Site
+from fairalloc.reasons import BEFOREHAND
 from fairalloc.rules import Goal, Rules
 
 
@@ -60,13 +61,14 @@ class Limits:
     """
 
     prices: Mapping[str, int] | None
-    last: Mapping[tuple[str, str, str, str, tuple[str, ...]], int] | None
+    last: Mapping[CutOffKey, int] | None
 
     @classmethod
     def of(cls, certificate: Mapping[str, Any]) -> Limits:
         """Read a certificate; prices tell no cut-off where the goal is not proven, or more than sites has prices."""
         if certificate["cut_offs"]:
-            return cls(None, {_key(cut_off): cut_off["last"] for cut_off in certificate["cut_offs"]})
+            told = (cut_off for cut_off in certificate["cut_offs"] if "last" in cut_off)
+            return cls(None, {_key(cut_off): cut_off["last"] for cut_off in told})
         proof = next((goal for goal in certificate["goals"] if goal["goal"] == Goal.PRIORITY), None)
         if proof is None or proof["bound"] != proof["value"]:
             return cls(None, None)
@@ -75,10 +77,21 @@ class Limits:
         return cls({site: price for part in proof["parts"] for site, price in part["prices"].items()}, None)
 
 
-def _key(cut_off: Mapping[str, Any]) -> tuple[str, str, str, str, tuple[str, ...]]:
+CutOffKey = tuple[str, str, str, str, tuple[str, ...], int]
+"""A choice and whom it suits alike: choice, period, category, needs, pools, stalls."""
+
+
+def _key(cut_off: Mapping[str, Any]) -> CutOffKey:
     names = ("choice", "period", "category", "needs")
     choice, period, category, needs = (str(cut_off[name]) for name in names)
-    return choice, period, category, needs, tuple(cut_off["pools"])
+    return choice, period, category, needs, tuple(cut_off["pools"]), int(cut_off["stalls"])
+
+
+def certified_key(
+    choice: str, period: str, category: str, needs: AbstractSet[str], pools: tuple[str, ...], stalls: int
+) -> CutOffKey:
+    """The key of a cut-off as it is published."""
+    return choice, period, category, "|".join(sorted(needs)), pools, stalls
 
 
 class CutOffs:
@@ -90,6 +103,7 @@ class CutOffs:
         limits: what the certificate tells about where the queue ended.
         taken: ids of the sites that were given out.
         candidates: how many applications were in the queue.
+        beforehand: ids of those among them that were sure before the allocation, so that nobody else could have them.
     """
 
     def __init__(
@@ -99,7 +113,10 @@ class CutOffs:
         limits: Limits,
         taken: AbstractSet[str],
         candidates: int,
+        beforehand: AbstractSet[str] = frozenset(),
     ) -> None:
+        self._beforehand = beforehand
+        self._own_sites = rules.own_sites
         self._pools = {pool.id: frozenset(pool.kinds) for pool in rules.pools}
         self._limits = limits
         self._taken = taken
@@ -110,6 +127,7 @@ class CutOffs:
                 self._by_fair.setdefault((site.fair_id, site.period), []).append(site)
                 self._by_fair.setdefault((None, site.period), []).append(site)
         self._known: dict[tuple[Choice, Asker], tuple[Room, int | None]] = {}
+        self._fairs: dict[tuple[Choice, Asker], frozenset[str]] = {}
 
     def report(self, rank: int, choice: Choice, asker: Asker) -> ChoiceReport:
         """What the choice had to offer."""
@@ -119,22 +137,36 @@ class CutOffs:
         room, cut_off = self._known[key]
         return ChoiceReport(rank, choice, room, cut_off)
 
-    def _look_up(self, choice: Choice, asker: Asker) -> tuple[Room, int | None]:
+    def fairs(self, choice: Choice, asker: Asker) -> frozenset[str]:
+        """The fairs where a choice offers what the application asks for, whoever has it now."""
+        key = (choice, asker)
+        if key not in self._fairs:
+            self._fairs[key] = frozenset(run[0].fair_id for run in self._runs(choice, asker))
+        return self._fairs[key]
+
+    def _runs(self, choice: Choice, asker: Asker) -> list[tuple[Site, ...]]:
         there = self._by_fair.get((choice.fair_id, asker.period), [])
-        suitable = [site for site in there if suits(site, asker, self._pools)]
-        runs = [
+        suitable = [site for site in there if suits(site, asker, self._pools, self._own_sites)]
+        return [
             run
             for run in runs_of(suitable, asker.stalls)
             if choice.number is None or any(site.number == choice.number for site in run)
         ]
+
+    def _look_up(self, choice: Choice, asker: Asker) -> tuple[Room, int | None]:
+        runs = self._runs(choice, asker)
         if not runs:
             return Room.NONE, None
+        if self._beforehand:
+            runs = [run for run in runs if self._beforehand.isdisjoint(site.site_id for site in run)]
+            if not runs:
+                return Room.FULL, None
         if any(self._taken.isdisjoint(site.site_id for site in run) for run in runs):
             return Room.FREE, None
         if self._limits.last is not None:
             pools = tuple(sorted(pool for pool, kinds in self._pools.items() if asker.kind in kinds))
-            needs = "|".join(sorted(asker.needs))
-            return Room.FULL, self._limits.last.get((str(choice), asker.period, asker.category, needs, pools))
+            key = certified_key(str(choice), asker.period, asker.category, asker.needs, pools, asker.stalls)
+            return Room.FULL, self._limits.last.get(key)
         prices = self._limits.prices
         if prices is None:
             return Room.FULL, None
@@ -142,10 +174,24 @@ class CutOffs:
         return Room.FULL, max(self._candidates - price + 1, 1) if price else None
 
 
-def suits(site: Site, asker: Asker, pools: Mapping[str, AbstractSet[str]]) -> bool:
-    """Whether an open site takes the goods, has what is needed, and admits the kind; ``pools`` are kinds by pool."""
+def given_beforehand(outcome: Iterable[Mapping[str, str]]) -> frozenset[str]:
+    """Ids of the sites in rows of outcome.csv that were sure before the allocation."""
+    codes = {str(int(reason)) for reason in BEFOREHAND}
+    sure = (row["site_ids"].split("|") for row in outcome if row["reason_code"] in codes)
+    return frozenset(site_id for run in sure for site_id in run)
+
+
+def suits(site: Site, asker: Asker, pools: Mapping[str, AbstractSet[str]], own_sites: AbstractSet[str]) -> bool:
+    """Whether an open site takes the goods, has what is needed, and admits the kind.
+
+    Args:
+        site: an open site.
+        asker: an application.
+        pools: the kinds that each pool admits.
+        own_sites: the categories that stand only on sites that name them.
+    """
     return (
-        (not site.categories or asker.category in site.categories)
+        (asker.category in site.categories or not (site.categories or asker.category in own_sites))
         and asker.needs <= site.features
         and (not site.pool or asker.kind in pools.get(site.pool, frozenset()))
     )
@@ -163,6 +209,14 @@ def runs_of(sites: Iterable[Site], width: int) -> Iterator[tuple[Site, ...]]:
             yield tuple(streak[-width:])
 
 
+def choice_place(choice: Choice, asker: Asker, fair_names: Mapping[str, str]) -> str:
+    """What a choice asks for, in words: where, for what goods, when."""
+    place = "Any fair" if choice.fair_id is None else fair_names.get(choice.fair_id) or choice.fair_id
+    stall = f", stall {choice.number}" if choice.number is not None else ""
+    several = f", {asker.stalls} side by side" if asker.stalls > 1 else ""
+    return f"{place}{stall}, {asker.category}, {asker.period}{several}"
+
+
 def choice_words(
     report: ChoiceReport, asker: Asker, position: int, fair_names: Mapping[str, str], *, missed: bool
 ) -> str:
@@ -170,11 +224,6 @@ def choice_words(
 
     ``missed`` tells that the applicant would rather be there than where they are.
     """
-    choice = report.choice
-    place = "Any fair" if choice.fair_id is None else fair_names.get(choice.fair_id) or choice.fair_id
-    stall = f", stall {choice.number}" if choice.number is not None else ""
-    several = f", {asker.stalls} side by side" if asker.stalls > 1 else ""
-    where = f"{place}{stall}, {asker.category}, {asker.period}{several}"
     told = {
         Room.NONE: "no site for these goods and needs.",
         Room.HELD: "your place.",
@@ -189,4 +238,4 @@ def choice_words(
             if report.cut_off < position
             else "its places went to applications that would have had none, or a worse one, elsewhere."
         )
-    return f"{where}: {told}"
+    return f"{choice_place(report.choice, asker, fair_names)}: {told}"

@@ -116,11 +116,40 @@ class Incumbent:
 
 
 @dataclass(frozen=True, slots=True)
+class Preallocation:
+    """A decision made before the allocation: an application stands on a site, or (no application) a site is kept free.
+
+    ``actor`` is who decided. Both ``reason`` and ``actor`` are published.
+    """
+
+    site_id: SiteId
+    application_id: ApplicationId | None
+    reason: str
+    actor: str
+
+
+@dataclass(frozen=True, slots=True)
+class Earlier:
+    """Stalls that earlier campaigns of the season gave to an applicant."""
+
+    applicant_id: ApplicantId
+    period: PeriodId
+    fair_id: FairId
+    category: CategoryId
+    stalls: int
+
+
+@dataclass(frozen=True, slots=True)
 class SeasonInput:
-    """Everything the city hands in besides the rules; all tuples sorted by id."""
+    """Everything the city hands in besides the rules; all tuples sorted by id.
+
+    Sites that a preallocation keeps free are closed.
+    """
 
     fairs: tuple[Fair, ...]
     sites: tuple[Site, ...]
     applicants: tuple[Applicant, ...]
     applications: tuple[Application, ...]
     incumbents: tuple[Incumbent, ...] = ()
+    preallocations: tuple[Preallocation, ...] = ()
+    earlier: tuple[Earlier, ...] = ()

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from fairalloc.allocation import AllocationResult, Candidate, Placement
-from fairalloc.caps import CapCount
+from fairalloc.caps import NOTHING, CapCount
 from fairalloc.explanation import Asker, CutOffs, Limits, choice_words
 from fairalloc.ledger import ApplicationNo, SiteNo, Transition
 from fairalloc.model import Fair, Site
-from fairalloc.reasons import REASON_STATUS, REASON_WORDS, Reason
+from fairalloc.reasons import REASON_STATUS, Reason, reason_words
 from fairalloc.rules import Rules
 from fairalloc.status import Status
 
@@ -44,26 +44,40 @@ def outcomes(
     sites: Mapping[SiteNo, Site],
     candidates: Sequence[Candidate],
     result: AllocationResult,
+    earlier: Mapping[str, int] = NOTHING,
 ) -> tuple[Outcome, ...]:
-    """The outcome of every candidate, in order of application numbers."""
+    """The outcome of every candidate, in order of application numbers.
+
+    Args:
+        rules: the season's rules.
+        fairs: their names.
+        sites: by number.
+        candidates: everyone in the queue.
+        result: what the solver said.
+        earlier: stalls that earlier campaigns gave, by the names of the caps that count them.
+    """
     placements = {placement.application_no: placement for placement in result.placements}
     given = {placement.application_no: _sites_of(placement, sites) for placement in result.placements}
     taken = {site.site_id for run in given.values() for site in run}
     limits = Limits.of(result.certified({number: site.site_id for number, site in sites.items()}))
-    cut_offs = CutOffs(rules, sites.values(), limits, taken, len(candidates))
-    full_caps = CapCount(rules, candidates, {number: (run[0].fair_id, len(run)) for number, run in given.items()})
+    sure = [given[c.application_no] for c in candidates if c.keeps and c.application_no in given]
+    beforehand = {site.site_id for run in sure for site in run}
+    cut_offs = CutOffs(rules, sites.values(), limits, taken, len(candidates), beforehand)
+    widths: dict[int, tuple[str, int]] = {number: (run[0].fair_id, len(run)) for number, run in given.items()}
+    full_caps = CapCount(rules, candidates, widths, earlier)
     names: dict[str, str] = {fair.fair_id: fair.name for fair in fairs}
     by_counts = rules.mechanism.name == "quota-queue"
     told = []
     for candidate in sorted(candidates, key=lambda candidate: candidate.application_no):
         placement = placements.get(candidate.application_no)
+        asker = Asker(candidate.period, candidate.category, candidate.kind, candidate.needs, candidate.stalls_min)
         if by_counts:
             reason = _counted_reason(candidate, result, placement)
         elif placement is None:
-            reason = _waiting_reason(candidate, result, full_caps)
+            reached = frozenset(fair for choice in candidate.choices for fair in cut_offs.fairs(choice, asker))
+            reason = _waiting_reason(candidate, reached, full_caps)
         else:
-            reason = Reason.FIRST_CHOICE if placement.choice_rank == 1 else Reason.LOWER_CHOICE
-        asker = Asker(candidate.period, candidate.category, candidate.kind, candidate.needs, candidate.stalls_min)
+            reason = _placed_reason(candidate, placement)
         missed = candidate.choices if placement is None else candidate.choices[: placement.choice_rank - 1]
         missed = () if by_counts else missed  # nobody was cut off at a choice: all but the first were not looked at
         details = (
@@ -78,7 +92,7 @@ def outcomes(
                 site_no=SiteNo(0) if placement is None else placement.site_no,
                 sites=given.get(candidate.application_no, ()),
                 choice_rank=0 if placement is None else placement.choice_rank,
-                words=" ".join((REASON_WORDS[reason], *details)),
+                words=" ".join(filter(None, (reason_words(reason, candidate.decided), candidate.note, *details))),
             )
         )
     return tuple(told)
@@ -88,10 +102,17 @@ def _sites_of(placement: Placement, sites: Mapping[SiteNo, Site]) -> tuple[Site,
     return tuple(sites[SiteNo(placement.site_no + offset)] for offset in range(placement.width))
 
 
-def _waiting_reason(candidate: Candidate, result: AllocationResult, caps: CapCount) -> Reason:
-    if candidate.application_no in result.unplaceable:
+def _placed_reason(candidate: Candidate, placement: Placement) -> Reason:
+    if candidate.keeps:
+        return Reason.PREALLOCATED if candidate.decided else Reason.GUARANTEED
+    return Reason.FIRST_CHOICE if placement.choice_rank == 1 else Reason.LOWER_CHOICE
+
+
+def _waiting_reason(candidate: Candidate, fairs: Collection[str], caps: CapCount) -> Reason:
+    """Why an application waits, from the fairs where its choices offer what it asks for."""
+    if not fairs:
         return Reason.NO_SUITABLE_SITE
-    return Reason.CAP_REACHED if caps.leaves_less_than_asked(candidate) else Reason.OUTRANKED
+    return Reason.CAP_REACHED if caps.leaves_less_than_asked(candidate, fairs) else Reason.OUTRANKED
 
 
 def _counted_reason(candidate: Candidate, result: AllocationResult, placement: Placement | None) -> Reason:

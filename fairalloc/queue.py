@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
+from fairalloc.demotion import Demotion
 from fairalloc.lottery import lottery_ticket
 from fairalloc.model import Applicant, ApplicantId, Application, ApplicationId
 from fairalloc.numbering import submission_order
@@ -20,11 +21,12 @@ def queue_positions(
     incumbents: frozenset[ApplicantId],
     seed: bytes,
     published_ids: Mapping[ApplicantId, str],
+    demotion: Demotion | None = None,
 ) -> dict[ApplicationId, int]:
     """Queue positions 1..n by application id.
 
     Ties in the priority keys are broken by the applicants' lottery tickets; applications of one applicant that are
-    still level follow their order of arrival.
+    still level follow their order of arrival. Requests beyond a cap that demotes stand behind all others.
     """
     kind_rank = {kind: index for index, kind in enumerate(priority.kinds)}
     region_rank = {region: index for index, region in enumerate(priority.regions)}
@@ -48,4 +50,7 @@ def queue_positions(
         )
 
     ordered = sorted(eligible, key=rank)
+    if demotion is not None and demotion.caps:
+        level = demotion.levels(ordered, applicants)
+        ordered.sort(key=lambda application: level[application.application_id])
     return {application.application_id: position for position, application in enumerate(ordered, start=1)}

@@ -28,6 +28,8 @@ class Reason(IntEnum):
     STALLS_NOT_OFFERED = 27
     FIRST_CHOICE = 40
     LOWER_CHOICE = 41
+    PREALLOCATED = 42
+    GUARANTEED = 43
     COUNTED_PLACE = 50
     OUTRANKED = 60
     NO_SUITABLE_SITE = 61
@@ -51,6 +53,8 @@ REASON_WORDS: Mapping[Reason, str] = MappingProxyType(
         Reason.STALLS_NOT_OFFERED: "Asks for more adjacent stalls than the rules offer.",
         Reason.FIRST_CHOICE: "Placed on the first choice.",
         Reason.LOWER_CHOICE: "Placed on a lower choice; the higher ones went to others, as the rules have it.",
+        Reason.PREALLOCATED: "Placed by a decision made before the allocation.",
+        Reason.GUARANTEED: "Placed on a stall held before, which the rules guarantee.",
         Reason.COUNTED_PLACE: "Placed at the fair of the first choice; its stall was numbered afterwards.",
         Reason.OUTRANKED: "Every chosen place went to other applications, as the goals of the rules have it.",
         Reason.NO_SUITABLE_SITE: "No chosen fair has a site, or as many side by side as asked for, for these goods and"
@@ -64,6 +68,16 @@ REASON_WORDS: Mapping[Reason, str] = MappingProxyType(
         " are not looked at.",
     }
 )
+
+
+def reason_words(reason: Reason, decided: str = "") -> str:
+    """The sentence, with the decision's own reason where one was made before the allocation."""
+    words = REASON_WORDS[reason]
+    return f"{words.removesuffix('.')}: {decided}" if reason is Reason.PREALLOCATED and decided else words
+
+
+BEFOREHAND = frozenset({Reason.PREALLOCATED, Reason.GUARANTEED})
+"""The reasons of applications that were sure of a site before the allocation."""
 
 REASON_STATUS: Mapping[Reason, Status] = MappingProxyType(
     {

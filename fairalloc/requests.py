@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 from fairalloc.allocation import AllocationRequest, Candidate
+from fairalloc.caps import counted_earlier
+from fairalloc.demotion import Demotion
+from fairalloc.guarantee import with_guarantees
 from fairalloc.ledger import ApplicationNo, SiteNo
-from fairalloc.model import ApplicantId, SeasonInput, SiteId
+from fairalloc.model import Applicant, ApplicantId, Application, SeasonInput, SiteId
 from fairalloc.numbering import PublicNumbers
+from fairalloc.preallocation import by_application, reasons_of
 from fairalloc.queue import queue_positions
 from fairalloc.rules import Rules
 
@@ -27,28 +32,48 @@ def build_request(
     taking_part = [a for a in season.applications if numbers.applications[a.application_id] in eligible]
     applicants = {applicant.applicant_id: applicant for applicant in season.applicants}
     incumbents = frozenset(incumbent.applicant_id for incumbent in season.incumbents)
-    positions = queue_positions(rules.priority, taking_part, applicants, incumbents, seed, numbers.applicants)
+    labels, owners = numbers.applicants, numbers.owners
+    demotion = Demotion.of(rules, season.earlier, applicants, labels, owners)
+    positions = queue_positions(rules.priority, taking_part, applicants, incumbents, seed, labels, demotion)
+    decided = by_application(season.preallocations)
+    candidates = []
+    for application in taking_part:
+        name = application.application_id
+        candidate = candidate_of(rules, application, applicants[application.applicant_id], numbers, positions[name])
+        if name in decided:
+            sites = tuple(sorted(numbers.sites[decision.site_id] for decision in decided[name]))
+            candidate = replace(candidate, keeps=sites, decided=reasons_of(decided[name]))
+        candidates.append(candidate)
+    sites_by_number = {numbers.sites[site.site_id]: site for site in season.sites}
+    returning = _returning(season, numbers, candidates)
+    earlier = counted_earlier(rules.forbidding_caps, season.earlier, applicants, labels, owners)
+    told = tuple(candidates)
+    if rules.numbering.returning == "guarantee":
+        told = with_guarantees(rules, sites_by_number, told, returning, earlier)
+    return AllocationRequest(rules, sites_by_number, told, returning, earlier)
+
+
+def candidate_of(
+    rules: Rules, application: Application, applicant: Applicant, numbers: PublicNumbers, position: int
+) -> Candidate:
+    """An application as the solver sees it, before anything is decided on it."""
     several = rules.stalls.multiple == "adjacent"
-    labels = numbers.applicants
-    candidates = tuple(
-        Candidate(
-            application_no=numbers.applications[application.application_id],
-            position=positions[application.application_id],
-            kind=applicants[application.applicant_id].kind,
-            period=application.period,
-            category=application.category,
-            needs=application.needs,
-            choices=application.choices,
-            group=application.group,
-            stalls_min=application.stalls_min if several else 1,
-            stalls_max=application.stalls_max if several else 1,
-            applicant=labels[application.applicant_id],
-            owner=numbers.owners.get(application.applicant_id, labels[application.applicant_id]),
-        )
-        for application in taking_part
+    label = numbers.applicants[applicant.applicant_id]
+    return Candidate(
+        application_no=numbers.applications[application.application_id],
+        position=position,
+        kind=applicant.kind,
+        period=application.period,
+        category=application.category,
+        needs=application.needs,
+        choices=application.choices,
+        group=application.group,
+        stalls_min=application.stalls_min if several else 1,
+        stalls_max=application.stalls_max if several else 1,
+        applicant=label,
+        owner=numbers.owners.get(applicant.applicant_id, label),
+        region=applicant.region,
     )
-    sites = {numbers.sites[site.site_id]: site for site in season.sites}
-    return AllocationRequest(rules, sites, candidates, _returning(season, numbers, candidates))
 
 
 def _returning(

@@ -35,20 +35,40 @@ def priority_weight(problem: Problem, *, with_choices: bool) -> int:
     return len(problem.points) * problem.max_rank + 1 if with_choices else 1
 
 
-def option_worth(problem: Problem, weight: int, *, with_choices: bool) -> IntArray:
-    """(o,) what it is worth to place an application through each of its options."""
+def option_worth(problem: Problem, weight: int, *, with_choices: bool, stay: int = 0) -> IntArray:
+    """(o,) what it is worth to place an application through each of its options.
+
+    Where ``stay`` is positive all that counts that many times, and once more what leads to the site that is held.
+    """
     worth = weight * problem.points[problem.option_application]
-    return worth - problem.option_rank if with_choices else worth
+    if with_choices:
+        worth = worth - problem.option_rank
+    return worth * stay + problem.option_own if stay else worth
 
 
-def optimal_seating(problem: Problem, *, with_choices: bool) -> Seating:
-    """A seating with the most points and, among those, the least sum of choice ranks.
+def stay_weight(problem: Problem) -> int:
+    """What all else is worth in applications that keep their site: more than there are of them."""
+    return int(problem.option_own.sum()) + 1
+
+
+def optimal_seating(problem: Problem, *, with_choices: bool, stay: int = 0) -> Seating:
+    """A seating with the most points and, among those, the least sum of choice ranks; with ``stay`` the fewest moves.
 
     Raises:
         FairallocError: when the engine does not report an optimum (costs beyond 64 bits, memory).
     """
     weight = priority_weight(problem, with_choices=with_choices)
-    worth = option_worth(problem, weight, with_choices=with_choices)
+    return best_seating(
+        problem, option_worth(problem, weight, with_choices=with_choices, stay=stay), ranked=with_choices
+    )
+
+
+def best_seating(problem: Problem, worth: IntArray, *, ranked: bool) -> Seating:
+    """A seating that is worth most; where ``worth`` is not ``ranked``, by the first of the choices that a site meets.
+
+    Raises:
+        FairallocError: when the engine does not report an optimum (costs beyond 64 bits, memory).
+    """
     n, hubs = len(problem.points), len(problem.hub_part)
     option = np.full(n, UNPLACED, dtype=np.int64)
     hub_flow = np.zeros(len(problem.hub_class), dtype=np.int64)
@@ -62,7 +82,7 @@ def optimal_seating(problem: Problem, *, with_choices: bool) -> Seating:
     if hubs and int(hub_flow.sum()) != len(placed):
         raise FairallocError("solver.flow", "the flow lost units between choices and sites", "report this season")
     # Where ranks carry no cost the flow may come by any of the choices that a site meets: name the first of them.
-    return Seating(option if with_choices else _first_options(problem, option, class_of), class_of)
+    return Seating(option if ranked else _first_options(problem, option, class_of), class_of)
 
 
 def _first_options(problem: Problem, option: IntArray, class_of: IntArray) -> IntArray:

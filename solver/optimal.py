@@ -11,9 +11,10 @@ from fairalloc.allocation import AllocationRequest, AllocationResult, GoalProof,
 from fairalloc.errors import FairallocError
 from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.rules import Goal, Period
-from solver.flow import Seating, optimal_seating, option_worth, priority_weight
+from solver.collisions import refuse_collisions
+from solver.flow import Seating, optimal_seating, option_worth, priority_weight, stay_weight
 from solver.prices import class_prices, dual_bound
-from solver.problem import IntArray, Problem, build_problem
+from solver.problem import IntArray, Problem, build_problem, with_own_pools
 from solver.program import solve_program
 from solver.queue import solve_queue
 from solver.quota_queue import solve_quota_queue
@@ -27,8 +28,11 @@ def solve(request: AllocationRequest) -> AllocationResult:
     takes one site, and else an integer program with a proven bound.
 
     Raises:
+        InfeasibleError: when hard rules cannot all hold.
         FairallocError: when an engine does not finish, or a flow is not proven.
     """
+    refuse_collisions(request)
+    request = with_own_pools(request)
     if request.rules.mechanism.name == "queue":
         return solve_queue(request)
     if request.rules.mechanism.name == "quota-queue":
@@ -39,12 +43,16 @@ def solve(request: AllocationRequest) -> AllocationResult:
     problem = build_problem(request)
     clock.lap("model")
     goals = request.rules.mechanism.goals
-    seating = optimal_seating(problem, with_choices=Goal.CHOICES in goals)
+    stay = stay_weight(problem) if request.standing else 0
+    seating = optimal_seating(problem, with_choices=Goal.CHOICES in goals, stay=stay)
     clock.lap("flow")
     proofs = tuple(_prove(problem, seating, goal, request.rules.periods) for goal in goals)
+    if request.standing:
+        proofs = (*proofs, _prove_unmoved(problem, seating, goals, request.rules.periods))
     clock.lap("prices")
     keep = request.rules.numbering.returning == "keep"
-    stalls = number_stalls(problem, seating, request.sites, request.returning if keep else frozenset())
+    returning = request.returning if keep else frozenset()
+    stalls = number_stalls(problem, seating, request.sites, returning, hold=bool(request.standing))
     clock.lap("stalls")
     placed = seating.placed
     rows = zip(
@@ -59,6 +67,7 @@ def solve(request: AllocationRequest) -> AllocationResult:
         proofs=proofs,
         unplaceable=frozenset(map(ApplicationNo, without_options)),
         seconds=clock.laps,
+        standing=request.standing,
     )
 
 
@@ -81,6 +90,21 @@ def _prove(problem: Problem, seating: Seating, goal: Goal, periods: Sequence[Per
     multipliers = {Goal.PRIORITY.value: weight} if with_choices else {}
     proof = PartProof(tuple(period.id for period in periods), multipliers, _by_site(problem, prices))
     return GoalProof(goal.value, value, value, (proof,))
+
+
+def _prove_unmoved(problem: Problem, seating: Seating, goals: Sequence[Goal], periods: Sequence[Period]) -> GoalProof:
+    """The prices of the last step, that as many as possible keep their site, with the goals before it held."""
+    with_choices, stay = Goal.CHOICES in goals, stay_weight(problem)
+    weight = priority_weight(problem, with_choices=with_choices)
+    worth = option_worth(problem, weight, with_choices=with_choices, stay=stay)
+    used = seating.option[seating.placed]
+    prices = class_prices(problem, seating, worth)
+    if dual_bound(problem, prices, worth) != int(worth[used].sum()):
+        raise FairallocError("solver.unproven", "the fewest moves could not be proven", "report this season")
+    value = int(problem.option_own[used].sum())
+    multipliers = {Goal.PRIORITY.value: weight * stay} | ({Goal.CHOICES.value: stay} if with_choices else {})
+    proof = PartProof(tuple(period.id for period in periods), multipliers, _by_site(problem, prices))
+    return GoalProof(Goal.UNMOVED.value, value, value, (proof,))
 
 
 def _by_site(problem: Problem, prices: IntArray) -> dict[SiteNo, int]:

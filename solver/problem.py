@@ -13,8 +13,8 @@ Every path through a hub is allowed, so that the network loses nothing and adds 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -29,13 +29,14 @@ IntArray = npt.NDArray[np.int64]
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """What decides whether a site suits an application."""
+    """What decides whether a site suits an application; ``own`` is the pool of the sites that it is sure of, if any."""
 
     period: str
     category: str
     needs: frozenset[str]
     pools: frozenset[str]
     own_sites: bool = False
+    own: str = ""
 
     def suits(self, site: Site) -> bool:
         """Whether an application of this signature may stand on the site."""
@@ -44,7 +45,7 @@ class Signature:
             and not site.closed
             and (self.category in site.categories or not (site.categories or self.own_sites))
             and self.needs <= site.features
-            and (not site.pool or site.pool in self.pools)
+            and (not site.pool or site.pool in self.pools or site.pool == self.own)
         )
 
 
@@ -58,6 +59,7 @@ class Problem:
         option_start: (n + 1,) offsets of the applications' options, which are in order of rank.
         option_hub: (o,) the hub an option leads into.
         option_rank: (o,) its rank, from 1.
+        option_own: (o,) 1 where it leads to nothing but the site that the application holds already, else 0.
         hub_start: (h + 1,) offsets of the hubs' classes.
         hub_class: (e,) classes that a hub reaches.
         class_start: (c + 1,) offsets of the classes' sites; a class's capacity is the length of its list.
@@ -72,6 +74,7 @@ class Problem:
     option_start: IntArray
     option_hub: IntArray
     option_rank: IntArray
+    option_own: IntArray
     hub_start: IntArray
     hub_class: IntArray
     class_start: IntArray
@@ -107,36 +110,63 @@ class Signatures:
         self._pools: dict[str, frozenset[str]] = {
             kind.id: frozenset(pool.id for pool in rules.pools if kind.id in pool.kinds) for kind in rules.kinds
         }
-        self._own_sites = {category.id for category in rules.categories if category.own_sites}
-        self._known: dict[tuple[str, str, frozenset[str], str], Signature] = {}
+        self._own_sites = rules.own_sites
+        self._known: dict[tuple[str, str, frozenset[str], str, str], Signature] = {}
 
     def of(self, candidate: Candidate) -> Signature:
         """What decides whether a site suits the application."""
         period, category, needs, kind = candidate.period, candidate.category, candidate.needs, candidate.kind
-        key = (period, category, needs, kind)
+        own = own_pool(candidate) if candidate.keeps else ""
+        key = (period, category, needs, kind, own)
         if key not in self._known:
             own_sites = category in self._own_sites
-            self._known[key] = Signature(period, category, needs, self._pools[kind], own_sites)
+            self._known[key] = Signature(period, category, needs, self._pools[kind], own_sites, own)
         return self._known[key]
 
 
+def own_pool(candidate: Candidate) -> str:
+    """The pool of the sites that an application is sure of; no pool of the rules can have such a name."""
+    return f"={candidate.application_no}"
+
+
+def with_own_pools(request: AllocationRequest) -> AllocationRequest:
+    """The request with every site that an application is sure of in a pool that admits nobody else."""
+    pool = {number: own_pool(candidate) for candidate in request.candidates for number in candidate.keeps}
+    if not pool:
+        return request
+    sites = {n: replace(site, pool=pool[n]) if n in pool else site for n, site in request.sites.items()}
+    return replace(request, sites=sites)
+
+
 def build_problem(request: AllocationRequest) -> Problem:
-    """The network of a request, the same for every order in which its parts are given."""
+    """The network of a request, the same for every order in which its parts are given.
+
+    Who is sure of a site reaches that one only, and nobody else does: every optimum puts them there.
+    """
     candidates = sorted(request.candidates, key=lambda candidate: candidate.position)
-    index = _SiteIndex(request.sites, candidates)
+    index = _SiteIndex(request.sites, candidates, {site for run in request.standing.values() for site in run})
     hubs = _Hubs(index)
     signatures = Signatures(request.rules)
     option_count: list[int] = []
     option_hub: list[int] = []
     option_rank: list[int] = []
+    option_own: list[int] = []
     for candidate in candidates:
         signature = signatures.of(candidate)
         before = len(option_hub)
+        own = hubs.own(request.standing.get(candidate.application_no, ()), signature)
         for rank, choice in enumerate(candidate.choices, start=1):
             hub = hubs.of(choice, signature)
-            if hub is not None:
-                option_hub.append(hub)
+            if hub is None:
+                continue
+            if own is not None and hubs.classes[own][0] in hubs.classes[hub]:
+                option_hub.append(own)
                 option_rank.append(rank)
+                option_own.append(1)
+                own = None
+            option_hub.append(hub)
+            option_rank.append(rank)
+            option_own.append(0)
         option_count.append(len(option_hub) - before)
     parts = {period.id: part for part, period in enumerate(request.rules.periods)}
     n = len(candidates)
@@ -146,6 +176,7 @@ def build_problem(request: AllocationRequest) -> Problem:
         option_start=_offsets(option_count),
         option_hub=_array(option_hub),
         option_rank=_array(option_rank),
+        option_own=_array(option_own),
         hub_start=_offsets([len(classes) for classes in hubs.classes]),
         hub_class=_array(item for classes in hubs.classes for item in classes),
         class_start=_offsets([len(sites) for sites in index.class_sites]),
@@ -159,7 +190,7 @@ def build_problem(request: AllocationRequest) -> Problem:
 class _SiteIndex:
     """The classes, and where to find them by fair and period or by exact stall."""
 
-    def __init__(self, sites: Mapping[SiteNo, Site], candidates: list[Candidate]) -> None:
+    def __init__(self, sites: Mapping[SiteNo, Site], candidates: list[Candidate], held: Collection[SiteNo]) -> None:
         named = {
             (choice.fair_id, candidate.period, choice.number)
             for candidate in candidates
@@ -171,12 +202,13 @@ class _SiteIndex:
             site = sites[number]
             if site.closed:
                 continue
-            alone = number if (site.fair_id, site.period, site.number) in named else None
+            alone = number if number in held or (site.fair_id, site.period, site.number) in named else None
             grouped[site.period, site.fair_id, site.categories, site.features, site.pool, alone].append(number)
         self.class_sites = list(grouped.values())
         self.class_like = [sites[numbers[0]] for numbers in self.class_sites]
         self.by_fair: dict[tuple[str, str], list[int]] = defaultdict(list)
         self.by_stall: dict[tuple[str, str, str], int] = {}
+        self.class_of = {number: place for place, numbers in enumerate(self.class_sites) for number in numbers}
         self.by_period: dict[str, list[int]] = defaultdict(list)
         for position, site in enumerate(self.class_like):
             self.by_fair[site.fair_id, site.period].append(position)
@@ -202,6 +234,15 @@ class _Hubs:
         self.classes: list[list[int]] = []
         self.periods: list[str] = []
 
+    def own(self, held: Sequence[SiteNo], signature: Signature) -> int | None:
+        """The hub of nothing but a site that is held; None where that is no single open one, or does not suit."""
+        class_ = self._index.class_of.get(held[0]) if len(held) == 1 else None
+        if class_ is None or not signature.suits(self._index.class_like[class_]):
+            return None
+        self.classes.append([class_])
+        self.periods.append(signature.period)
+        return len(self.classes) - 1
+
     def of(self, choice: Choice, signature: Signature) -> int | None:
         key = (choice, signature)
         if key in self._known:
@@ -210,6 +251,7 @@ class _Hubs:
             position
             for position in self._index.reached_by(choice, signature.period)
             if signature.suits(self._index.class_like[position])
+            and signature.own in {"", self._index.class_like[position].pool}
         ]
         hub = None
         if suitable:

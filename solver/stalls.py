@@ -25,8 +25,13 @@ def number_stalls(
     seating: Seating,
     sites: Mapping[SiteNo, Site],
     returning: frozenset[tuple[ApplicationNo, SiteNo]],
+    *,
+    hold: bool = False,
 ) -> IntArray:
-    """(n,) the site number of each application, 0 where it has none."""
+    """(n,) the site number of each application, 0 where it has none.
+
+    Nobody is moved between classes where ``hold`` says that the seating has put applications on sites that they hold.
+    """
     given = np.zeros(len(problem.points), dtype=np.int64)
     wanted: dict[int, list[int]] = defaultdict(list)
     for application_no, site_no in sorted(returning):
@@ -43,7 +48,7 @@ def number_stalls(
             old = wanted.get(int(problem.application_no[application]), [])
             if any(sites[SiteNo(s)].fair_id == fair.fair_id for s in old) and int(given[application]) not in old:
                 unmet.add((fair.fair_id, fair.period))
-    if unmet:
+    if unmet and not hold:
         _renumber_fairs(problem, seating, sites, wanted, unmet, given)
     return given
 

@@ -76,6 +76,8 @@ individuals_pools = ["plots"]
 farmers_pools = ["farms"]
 shares = [1, 3, 2]
 """
+OWN_SITES = RULES.replace('id = "fish"', 'id = "fish"\nown_sites = true')
+"""The same, but goods that stand only on sites which name them."""
 SHARES = (1, 3, 2)
 FORM_KIND = {"gardener": Kind.INDIVIDUAL, "grower": Kind.FARMER, "trader": Kind.COMPANY}
 CATEGORY = {"greens": 1, "fish": 2, "bread": 3}
@@ -84,6 +86,7 @@ POOL_KINDS = {"plots": ["gardener"], "farms": ["grower", "gardener"], "trade": [
 
 @dataclass(frozen=True)
 class CountedSeason:
+    text: str
     rules: Rules
     season: SeasonInput
     numbers: PublicNumbers
@@ -95,7 +98,7 @@ class CountedSeason:
         decisions = screen(self.rules, self.season.applications, applicants)
         told = outcomes(self.rules, self.season.fairs, self.request.sites, self.request.candidates, result)
         return {
-            **input_files(RULES, self.season, self.numbers),
+            **input_files(self.text, self.season, self.numbers),
             "screening.csv": screening_file(decisions, self.numbers),
             "outcome.csv": outcome_file(told),
             "certificate.json": certificate_file(self.rules, result, self.request.sites),
@@ -104,7 +107,8 @@ class CountedSeason:
 
 def counted_season(rng: random.Random) -> CountedSeason:
     """A small season with every feature that the mechanism reads, or must not read, in play."""
-    rules = parse_rules(RULES)
+    text = rng.choice([RULES, OWN_SITES])
+    rules = parse_rules(text)
     fairs = [f"F{i}" for i in range(rng.choice([1, 1, 2, 3]))]
     sites = [_site(rng, i, rng.choice(fairs)) for i in range(rng.randint(1, 14))]
     people = [Applicant(f"v{i}", rng.choice(list(FORM_KIND))) for i in range(rng.randint(1, 7))]
@@ -114,7 +118,7 @@ def counted_season(rng: random.Random) -> CountedSeason:
     applicants = {applicant.applicant_id: applicant for applicant in people}
     decisions = screen(rules, season.applications, applicants)
     eligible = {numbers.applications[d.application_id] for d in decisions if d.status is Status.ELIGIBLE}
-    return CountedSeason(rules, season, numbers, build_request(rules, season, numbers, eligible, b""))
+    return CountedSeason(text, rules, season, numbers, build_request(rules, season, numbers, eligible, b""))
 
 
 def _site(rng: random.Random, i: int, fair: str) -> Site:
@@ -153,8 +157,9 @@ def _application(rng: random.Random, i: int, who: str, fairs: list[str], sites: 
 def outcome_by_hand(season: CountedSeason) -> dict[str, tuple[str, str]]:
     """Reason code and site of each eligible application, by its published id."""
     here: dict[Cell, list[Site]] = {}
+    everywhere = {"greens", "bread"} if "own_sites" in season.text else {"fish", "greens", "bread"}
     for site in sorted(season.season.sites, key=lambda site: season.numbers.sites[site.site_id]):
-        counted = next((name for name in ("fish", "greens", "bread") if name in (site.categories or {"fish"})), None)
+        counted = next((name for name in ("fish", "greens", "bread") if name in (site.categories or everywhere)), None)
         if not site.closed and counted is not None:
             here.setdefault(Cell(site.fair_id, site.period, CATEGORY[counted]), []).append(site)
     cells = {}
@@ -194,7 +199,7 @@ def outcome_by_hand(season: CountedSeason) -> dict[str, tuple[str, str]]:
             site
             for site in here[cell]
             if a.needs <= site.features
-            and (not site.categories or a.category in site.categories)
+            and a.category in (site.categories or everywhere)
             and (not site.pool or kind in POOL_KINDS[site.pool])
         ]
         stall = (fitting or here[cell])[0]

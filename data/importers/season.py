@@ -7,9 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Literal, TypeVar
 
+import numpy as np
 import pandas as pd
 
 from data.importers.choices import check_choices
+from data.importers.decisions import (
+    EARLIER_COLUMNS,
+    PREALLOCATION_COLUMNS,
+    check_earlier,
+    check_preallocations,
+    earlier,
+    with_decisions,
+)
 from data.importers.sheet import Sheet, read_sheet
 from fairalloc.errors import Defect, InvalidDataError
 from fairalloc.instants import Instant, parse_instant
@@ -40,6 +49,16 @@ APPLICATION_COLUMNS = (
     *("choices", "submitted_at", "registration_no", "documents"),
 )
 INCUMBENT_COLUMNS = ("site_id", "applicant_id")
+FILES = {
+    "fairs.csv": FAIR_COLUMNS,
+    "sites.csv": SITE_COLUMNS,
+    "applicants.csv": APPLICANT_COLUMNS,
+    "applications.csv": APPLICATION_COLUMNS,
+    "incumbents.csv": INCUMBENT_COLUMNS,
+    "preallocations.csv": PREALLOCATION_COLUMNS,
+    "earlier.csv": EARLIER_COLUMNS,
+}
+OPTIONAL_FILES = frozenset({"incumbents.csv", "preallocations.csv", "earlier.csv"})
 
 CLOSED = {"": False, "no": False, "0": False, "false": False, "yes": True, "1": True, "true": True, "x": True}
 MAX_STALLS = 15
@@ -66,7 +85,7 @@ def read_season(folder: Path, rules: Rules, *, skip_invalid: Path | None = None)
         InvalidDataError: with every defect that was found; with ``skip_invalid`` only for files that cannot be read.
     """
     sheets = _sheets(folder)
-    fairs, sites, applicants, applications, incumbents = sheets
+    fairs, sites, applicants, applications, incumbents, decisions, given = sheets
     _check_fairs(fairs)
     # One bad row must not make a defect of every row that names it, unless it is left out and they are not.
     left_in: _Rows = "good" if skip_invalid is not None else "all"
@@ -76,12 +95,9 @@ def read_season(folder: Path, rules: Rules, *, skip_invalid: Path | None = None)
     applicant_ids = _ids(applicants, "applicant_id", left_in)
     _check_applications(applications, applicant_ids, fair_ids, _stalls(sites, left_in), rules)
     _check_incumbents(incumbents, _ids(sites, "site_id", left_in), applicant_ids)
-    defects = [defect for sheet in sheets for defect in sheet.defects]
-    if defects and skip_invalid is None:
-        raise InvalidDataError(defects, "mend the rows, or leave them out with --skip-invalid FILE")
-    if skip_invalid is not None:
-        _write_refused(skip_invalid, sheets)
-    return SeasonInput(
+    check_earlier(given, applicant_ids, fair_ids, rules)
+    check_preallocations(decisions, _ids(sites, "site_id", left_in), _ids(applications, "application_id", left_in))
+    season = SeasonInput(
         fairs=tuple(sorted(_built(fairs, FAIR_COLUMNS, _fair), key=lambda fair: fair.fair_id)),
         sites=tuple(sorted(_built(sites, SITE_COLUMNS, _site), key=lambda site: site.site_id)),
         applicants=tuple(
@@ -93,33 +109,39 @@ def read_season(folder: Path, rules: Rules, *, skip_invalid: Path | None = None)
         incumbents=tuple(
             sorted(_built(incumbents, INCUMBENT_COLUMNS, _incumbent), key=lambda i: (i.site_id, i.applicant_id))
         ),
+        earlier=tuple(
+            sorted(
+                _built(given, EARLIER_COLUMNS, earlier), key=lambda e: (e.applicant_id, e.period, e.fair_id, e.category)
+            )
+        ),
     )
+    if skip_invalid is not None or not any(sheet.defects for sheet in sheets if sheet is not decisions):
+        # Decisions are held against everything else, which must be right for that, or left out.
+        season = with_decisions(decisions, season, rules, leave_out=skip_invalid is not None)
+    defects = [defect for sheet in sheets for defect in sheet.defects]
+    if defects and skip_invalid is None:
+        raise InvalidDataError(defects, "mend the rows, or leave them out with --skip-invalid FILE")
+    if skip_invalid is not None:
+        _write_refused(skip_invalid, sheets)
+    return season
 
 
-def _sheets(folder: Path) -> tuple[Sheet, Sheet, Sheet, Sheet, Sheet]:
-    """All files; where several cannot be read, all of them are named."""
-    names = {
-        "fairs.csv": FAIR_COLUMNS,
-        "sites.csv": SITE_COLUMNS,
-        "applicants.csv": APPLICANT_COLUMNS,
-        "applications.csv": APPLICATION_COLUMNS,
-    }
+def _sheets(folder: Path) -> list[Sheet]:
+    """All files, in the order in which they are checked; where several cannot be read, all of them are named."""
     found: list[Sheet] = []
     defects: list[Defect] = []
-    if (folder / "incumbents.csv").exists():
-        names["incumbents.csv"] = INCUMBENT_COLUMNS
-    for name, columns in names.items():
+    for name, columns in FILES.items():
+        if name in OPTIONAL_FILES and not (folder / name).exists():
+            frame = pd.DataFrame({column: pd.Series(dtype="str") for column in columns})
+            found.append(Sheet(name, frame, np.zeros(0, dtype=np.int64), suspicious=False))
+            continue
         try:
             found.append(read_sheet(folder, name, columns))
         except InvalidDataError as error:
             defects += error.defects
     if defects:
         raise InvalidDataError(defects)
-    if "incumbents.csv" not in names:
-        frame = pd.DataFrame({column: pd.Series(dtype="str") for column in INCUMBENT_COLUMNS})
-        found.append(Sheet("incumbents.csv", frame, found[0].lines[:0], suspicious=False))
-    fairs, sites, applicants, applications, incumbents = found
-    return fairs, sites, applicants, applications, incumbents
+    return found
 
 
 def _ids(sheet: Sheet, column: str, rows: _Rows) -> frozenset[str]:

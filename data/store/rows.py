@@ -14,10 +14,12 @@ from fairalloc.model import (
     ApplicationId,
     CategoryId,
     Choice,
+    Earlier,
     Fair,
     FairId,
     Incumbent,
     PeriodId,
+    Preallocation,
     Site,
     SiteId,
 )
@@ -126,6 +128,35 @@ def incumbent_row(incumbent: Incumbent) -> dict[str, Any]:
 def incumbent_of(row: Row) -> Incumbent:
     """An incumbent from its row."""
     return Incumbent(SiteId(row["site_id"]), ApplicantId(row["applicant_id"]))
+
+
+def preallocation_row(decision: Preallocation) -> dict[str, Any]:
+    """A decision as a row."""
+    return {name: getattr(decision, name) for name in ("site_id", "application_id", "reason", "actor")}
+
+
+def preallocation_of(row: Row) -> Preallocation:
+    """A decision from its row."""
+    name = row["application_id"]
+    return Preallocation(
+        SiteId(row["site_id"]), None if name is None else ApplicationId(name), row["reason"], row["actor"]
+    )
+
+
+def earlier_row(given: Earlier) -> dict[str, Any]:
+    """What an earlier campaign gave as a row."""
+    return {name: getattr(given, name) for name in ("applicant_id", "period", "fair_id", "category", "stalls")}
+
+
+def earlier_of(row: Row) -> Earlier:
+    """What an earlier campaign gave from its row."""
+    return Earlier(
+        ApplicantId(row["applicant_id"]),
+        PeriodId(row["period"]),
+        FairId(row["fair_id"]),
+        CategoryId(row["category"]),
+        row["stalls"],
+    )
 
 
 def _joined(values: frozenset[str]) -> str:

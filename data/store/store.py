@@ -21,9 +21,11 @@ from data.store.tables import (
     ApplicantTable,
     ApplicationTable,
     DocumentTable,
+    EarlierTable,
     FairTable,
     IncumbentTable,
     OutboxTable,
+    PreallocationTable,
     SaltTable,
     SeasonTable,
     SiteTable,
@@ -58,6 +60,7 @@ SEASON, FAIR, SITE = _table(SeasonTable), _table(FairTable), _table(SiteTable)
 APPLICANT, APPLICATION, SALT = _table(ApplicantTable), _table(ApplicationTable), _table(SaltTable)
 INCUMBENT, STANDING, TRANSITION = _table(IncumbentTable), _table(StandingTable), _table(TransitionTable)
 OUTBOX, DOCUMENT = _table(OutboxTable), _table(DocumentTable)
+PREALLOCATION, EARLIER = _table(PreallocationTable), _table(EarlierTable)
 
 
 class SqlStore:
@@ -112,6 +115,8 @@ class SqlStore:
                 (rows.application_row(by_id[r.application_id], r) for r in registrations),
             )
             _insert(connection, INCUMBENT, season_no, map(rows.incumbent_row, season.incumbents))
+            _insert(connection, PREALLOCATION, season_no, map(rows.preallocation_row, season.preallocations))
+            _insert(connection, EARLIER, season_no, map(rows.earlier_row, season.earlier))
             numbers = [registration.application_no for registration in registrations]
             salts = ({"application_no": r.application_no, "salt": r.salt} for r in registrations)
             _insert(connection, SALT, season_no, salts)
@@ -140,12 +145,18 @@ class SqlStore:
         incumbents = sorted(
             map(rows.incumbent_of, load(INCUMBENT, "site_id")), key=lambda i: (i.site_id, i.applicant_id)
         )
+        given = sorted(
+            map(rows.earlier_of, load(EARLIER, "applicant_id")),
+            key=lambda e: (e.applicant_id, e.period, e.fair_id, e.category),
+        )
         return SeasonInput(
             fairs=tuple(map(rows.fair_of, load(FAIR, "fair_id"))),
             sites=tuple(map(rows.site_of, load(SITE, "site_id"))),
             applicants=tuple(map(rows.applicant_of, load(APPLICANT, "applicant_id"))),
             applications=tuple(map(rows.application_of, load(APPLICATION, "application_id"))),
             incumbents=tuple(incumbents),
+            preallocations=tuple(map(rows.preallocation_of, load(PREALLOCATION, "site_id"))),
+            earlier=tuple(given),
         )
 
     def registrations(self, season_no: SeasonNo) -> Sequence[Registration]:

@@ -100,6 +100,29 @@ class IncumbentTable(SQLModel, table=True):
     applicant_id: str = Field(primary_key=True)
 
 
+class PreallocationTable(SQLModel, table=True):
+    """See :class:`fairalloc.model.Preallocation`; no application: the site is kept free."""
+
+    __tablename__ = "preallocation"
+    season_no: int = Field(primary_key=True, foreign_key="season.season_no")
+    site_id: str = Field(primary_key=True)
+    application_id: str | None
+    reason: str
+    actor: str
+
+
+class EarlierTable(SQLModel, table=True):
+    """See :class:`fairalloc.model.Earlier`."""
+
+    __tablename__ = "earlier"
+    season_no: int = Field(primary_key=True, foreign_key="season.season_no")
+    applicant_id: str = Field(primary_key=True)
+    period: str = Field(primary_key=True)
+    fair_id: str = Field(primary_key=True)
+    category: str = Field(primary_key=True)
+    stalls: int
+
+
 class StandingTable(SQLModel, table=True):
     """Where an application stands now; a site has one holder at most."""
 

@@ -13,7 +13,7 @@ __all__ = ["SyntheticSeason", "read_fairs", "read_groups", "synthesize", "synthe
 
 
 def synthesize_at(
-    applications: int, seed: int, fairs: Path | None, groups: Path | None, several: float
+    applications: int, seed: int, fairs: Path | None, groups: Path | None, several: float, *, every_rule: bool
 ) -> SyntheticSeason:
     """A season at the fairs, and of the product groups, of two CSV files; made up too where there is no file."""
     return synthesize(
@@ -22,4 +22,5 @@ def synthesize_at(
         fairs=None if fairs is None else read_fairs(fairs),
         groups=None if groups is None else read_groups(groups),
         multi_stall_share=several,
+        every_rule=every_rule,
     )

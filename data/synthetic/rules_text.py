@@ -25,7 +25,7 @@ id = "allocation"
 clause = "2. Sites are given out in the order of the queue, so that no one who could be placed without displacing\
  somebody ahead of them is left out; among such allocations the one that meets the best choices."
 name = "optimal"
-goals = ["priority", "choices"]
+goals = [{goals}]
 
 [priority]
 id = "queue"
@@ -83,6 +83,65 @@ per = "period"
 max_applications = 3
 """
 
+_EVERY_RULE = """\
+
+[[quotas]]
+id = "farmers-vegetables"
+clause = "13. Half of the sites of each fair that take vegetables are for farmers, as far as they ask for them."
+kinds = ["farmer"]
+category = "vegetables"
+percent = 50
+
+[[quotas]]
+id = "plots"
+clause = "14. One site in twenty of each fair is for individuals, as far as they ask for them."
+kinds = ["individual"]
+percent = 5
+
+[[minimums]]
+id = "some-fish"
+clause = "15. At each fair at least one stall sells fish, where anybody applies."
+category = "fish"
+min_stalls = 1
+
+[[minimums]]
+id = "some-bread"
+clause = "16. At each fair at least two stalls sell bread and groceries, where anybody applies."
+category = "bread-groceries"
+min_stalls = 2
+
+[[caps]]
+id = "one-owner"
+clause = "17. Whoever stands behind several applicants has at most four stalls in a period."
+of = "owner"
+per = "period"
+max_stalls = 4
+
+[[caps]]
+id = "one-fair"
+clause = "18. One applicant has at most three stalls at a fair in a period."
+of = "applicant"
+per = "fair"
+max_stalls = 3
+
+[[fair_caps]]
+id = "little-fish"
+clause = "19. At most four stalls of a fair sell fish."
+category = "fish"
+max_stalls = 4
+
+[[fair_caps]]
+id = "first-vegetables"
+clause = "20. At most six stalls of a fair sell the most common vegetables."
+group = "vegetables-01"
+max_stalls = 6
+
+[spacing]
+id = "neighbours"
+clause = "21. Neighbours in a row do not sell the same group of goods."
+distance = 1
+"""
+
 
 def rules_text(
     season_id: str,
@@ -91,13 +150,25 @@ def rules_text(
     kinds: Sequence[str],
     *,
     several: bool = False,
+    every_rule: bool = False,
 ) -> str:
-    """The text of the rules; periods are months like ``2026-04``; ``several`` lets requests for several stalls in."""
+    """The text of the rules.
+
+    Args:
+        season_id: the season's id.
+        periods: months like ``2026-04``.
+        groups: product groups (id, name) by category.
+        kinds: of applicants.
+        several: let requests for several stalls in.
+        every_rule: add quotas, minimums, caps of every sort and spacing.
+    """
     clause = (
         "Who asks for several stalls is given them side by side." if several else "Each application is for one stall."
     )
     told = {"season_id": season_id, "stalls_clause": clause, "multiple": "adjacent" if several else "reduce"}
-    text = _RULES
+    goals = ["reserves", "minimums", "priority", "choices"] if every_rule else ["priority", "choices"]
+    told["goals"] = ", ".join(map(_string, goals))
+    text = _RULES + (_EVERY_RULE if every_rule else "")
     for name, value in told.items():
         text = text.replace(f"{{{name}}}", value)
     parts = [text]

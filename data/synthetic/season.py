@@ -69,6 +69,7 @@ def synthesize(
     fairs: Sequence[Fair] | None = None,
     groups: Mapping[str, Sequence[tuple[str, str]]] | None = None,
     multi_stall_share: float = 0.0,
+    every_rule: bool = False,
 ) -> SyntheticSeason:
     """Make up a season.
 
@@ -79,6 +80,7 @@ def synthesize(
         fairs: fairs to use instead of invented ones.
         groups: product groups (id, name) by category instead of invented ones.
         multi_stall_share: the share of applications that ask for 2 or 3 adjacent stalls.
+        every_rule: quotas, minimums, caps of every sort and spacing too.
     """
     rng = np.random.Generator(np.random.PCG64([seed, applications]))
     periods = PERIODS if applications >= SMALL else PERIODS[:1]
@@ -99,7 +101,9 @@ def synthesize(
     )
     several = multi_stall_share > 0
     name = season_id or f"synthetic-{applications}-{seed}" + (f"-{multi_stall_share:.0%}" if several else "")
-    return SyntheticSeason(rules_text(name.rstrip("%"), periods, groups, KINDS, several=several), season)
+    name = name.rstrip("%") + ("-every-rule" if every_rule and season_id is None else "")
+    text = rules_text(name, periods, groups, KINDS, several=several, every_rule=every_rule)
+    return SyntheticSeason(text, season)
 
 
 def _applicants(rng: np.random.Generator, count: int) -> list[Applicant]:

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from fairalloc.allocation import AllocationResult
 from fairalloc.canonical import csv_bytes, json_bytes
+from fairalloc.caps import NOTHING, cap_limits
 from fairalloc.instants import format_instant
 from fairalloc.ledger import SiteNo
-from fairalloc.model import Application, Fair, SeasonInput, Site
+from fairalloc.model import Application, Fair, Preallocation, SeasonInput, Site
 from fairalloc.numbering import PublicNumbers, application_label, submission_order
 from fairalloc.outcome import Outcome
 from fairalloc.rules import Rules
@@ -45,6 +46,8 @@ APPLICATION_COLUMNS = (
     "registration_no",
     "documents",
 )
+PREALLOCATION_COLUMNS = ("site_id", "application_id", "reason", "actor")
+EARLIER_COLUMNS = ("applicant_id", "owner_id", "kind", "period", "fair_id", "category", "stalls")
 OUTCOME_COLUMNS = (
     "application_id",
     "queue_position",
@@ -57,7 +60,10 @@ OUTCOME_COLUMNS = (
 
 
 def input_files(rules_text: str, season: SeasonInput, numbers: PublicNumbers) -> dict[str, bytes]:
-    """The files that are frozen before the allocation: rules, fairs, sites, applications, incumbents."""
+    """The files that are frozen before the allocation: rules, fairs, sites, applications, incumbents.
+
+    Decisions made beforehand, and what earlier campaigns gave, only where there are any.
+    """
     sites = sorted(season.sites, key=lambda site: numbers.sites[site.site_id])
     incumbents = sorted(
         (numbers.sites[i.site_id], i.site_id, numbers.applicants[i.applicant_id]) for i in season.incumbents
@@ -71,7 +77,37 @@ def input_files(rules_text: str, season: SeasonInput, numbers: PublicNumbers) ->
         "sites.csv": csv_bytes(SITE_COLUMNS, ((s.site_id, numbers.sites[s.site_id], *site_fields(s)) for s in sites)),
         "applications.csv": csv_bytes(APPLICATION_COLUMNS, _application_rows(season, numbers)),
         "incumbents.csv": csv_bytes(("site_id", "applicant_id"), (row[1:] for row in incumbents)),
+        **_optional_files(season, numbers),
     }
+
+
+def _optional_files(season: SeasonInput, numbers: PublicNumbers) -> dict[str, bytes]:
+    files = {}
+    if season.preallocations:
+        rows = sorted((numbers.sites[p.site_id], *_decision_fields(p, numbers)) for p in season.preallocations)
+        files["preallocations.csv"] = csv_bytes(PREALLOCATION_COLUMNS, (row[1:] for row in rows))
+    if season.earlier:
+        kinds = {applicant.applicant_id: applicant.kind for applicant in season.applicants}
+        given = sorted(
+            (
+                numbers.applicants[given.applicant_id],
+                numbers.owners.get(given.applicant_id, ""),
+                kinds[given.applicant_id],
+                given.period,
+                given.fair_id,
+                given.category,
+                given.stalls,
+            )
+            for given in season.earlier
+        )
+        files["earlier.csv"] = csv_bytes(EARLIER_COLUMNS, given)
+    return files
+
+
+def _decision_fields(decision: Preallocation, numbers: PublicNumbers) -> tuple[str, str, str, str]:
+    name = decision.application_id
+    label = "" if name is None else application_label(numbers.applications[name])
+    return decision.site_id, label, decision.reason, decision.actor
 
 
 def screening_file(screening: Sequence[Screening], numbers: PublicNumbers) -> bytes:
@@ -105,10 +141,21 @@ def outcome_file(outcomes: Sequence[Outcome]) -> bytes:
     return csv_bytes(OUTCOME_COLUMNS, rows)
 
 
-def certificate_file(rules: Rules, result: AllocationResult, sites: Mapping[SiteNo, Site]) -> bytes:
-    """The proof of optimality: integers that anyone can add up (see docs/certificate.md)."""
+def certificate_file(
+    rules: Rules, result: AllocationResult, sites: Mapping[SiteNo, Site], earlier: Mapping[str, int] = NOTHING
+) -> bytes:
+    """The proof of optimality: integers that anyone can add up (see docs/certificate.md).
+
+    Args:
+        rules: the season's rules.
+        result: what the solver said.
+        sites: by number.
+        earlier: stalls that earlier campaigns gave, by the name of the cap that counts them; where there are any, the
+            certificate names what these caps have left.
+    """
     proofs = result.certified({number: site.site_id for number, site in sites.items()})
-    return json_bytes({"format": "fairalloc-certificate/2", "mechanism": rules.mechanism.name, **proofs})
+    limits = {"cap_limits": cap_limits(rules, earlier)} if earlier else {}
+    return json_bytes({"format": "fairalloc-certificate/2", "mechanism": rules.mechanism.name, **proofs, **limits})
 
 
 def site_fields(site: Site) -> tuple[object, ...]:

@@ -16,10 +16,12 @@ from fairalloc.model import (
     ApplicationId,
     CategoryId,
     Choice,
+    Earlier,
     Fair,
     FairId,
     Incumbent,
     PeriodId,
+    Preallocation,
     Site,
     SiteId,
 )
@@ -28,7 +30,10 @@ from fairalloc.rules import Rules, parse_rules
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """A bundle's contents under their published ids; ``site_numbers`` by site id."""
+    """A bundle's contents under their published ids; ``site_numbers`` by site id.
+
+    ``applicants`` has those who apply, and those who were given stalls earlier.
+    """
 
     rules: Rules
     fairs: tuple[Fair, ...]
@@ -37,6 +42,8 @@ class Published:
     applicants: Mapping[ApplicantId, Applicant]
     applications: tuple[Application, ...]
     incumbents: tuple[Incumbent, ...]
+    preallocations: tuple[Preallocation, ...]
+    earlier: tuple[Earlier, ...]
     screening: tuple[Mapping[str, str], ...]
     outcome: tuple[Mapping[str, str], ...]
     certificate: Mapping[str, Any]
@@ -52,17 +59,23 @@ def published(files: Mapping[str, bytes]) -> Published:
     """
     rules = parse_rules(files["season.toml"].decode())
     site_rows, rows = csv_rows(files["sites.csv"]), csv_rows(files["applications.csv"])
+    given = csv_rows(files.get("earlier.csv", b""))
     return Published(
         rules=rules,
         fairs=tuple(_fair(row) for row in csv_rows(files["fairs.csv"])),
         sites=tuple(_site(row) for row in site_rows),
         site_numbers={row["site_id"]: int(row["site_no"]) for row in site_rows},
-        applicants={ApplicantId(row["applicant_id"]): _applicant(row) for row in rows},
+        applicants={
+            **{ApplicantId(row["applicant_id"]): _applicant_of_earlier(row) for row in given},
+            **{ApplicantId(row["applicant_id"]): _applicant(row) for row in rows},
+        },
         applications=tuple(_application(row) for row in rows),
         incumbents=tuple(
             Incumbent(SiteId(row["site_id"]), ApplicantId(row["applicant_id"]))
             for row in csv_rows(files["incumbents.csv"])
         ),
+        preallocations=tuple(_preallocation(row) for row in csv_rows(files.get("preallocations.csv", b""))),
+        earlier=tuple(_earlier(row) for row in given),
         screening=tuple(csv_rows(files["screening.csv"])),
         outcome=tuple(csv_rows(files["outcome.csv"])),
         certificate=json.loads(files["certificate.json"]),
@@ -100,6 +113,25 @@ def _applicant(row: Mapping[str, str]) -> Applicant:
         region=row["region"],
         owner_id=row["owner_id"],
         first_season=int(row["first_season"]) if row["first_season"] else None,
+    )
+
+
+def _applicant_of_earlier(row: Mapping[str, str]) -> Applicant:
+    return Applicant(ApplicantId(row["applicant_id"]), row["kind"], owner_id=row["owner_id"])
+
+
+def _preallocation(row: Mapping[str, str]) -> Preallocation:
+    name = ApplicationId(row["application_id"]) if row["application_id"] else None
+    return Preallocation(SiteId(row["site_id"]), name, row["reason"], row["actor"])
+
+
+def _earlier(row: Mapping[str, str]) -> Earlier:
+    return Earlier(
+        ApplicantId(row["applicant_id"]),
+        PeriodId(row["period"]),
+        FairId(row["fair_id"]),
+        CategoryId(row["category"]),
+        int(row["stalls"]),
     )
 
 

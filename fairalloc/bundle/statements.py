@@ -15,6 +15,8 @@ from fairalloc.rules import Rules
 
 INPUT_FILES = ("fairs.csv", "sites.csv", "applications.csv", "incumbents.csv")
 """The files under the inputs root, in its order."""
+OPTIONAL_INPUT_FILES = ("preallocations.csv", "earlier.csv")
+"""Files that follow them where a season has them."""
 
 
 def rules_hash(files: Mapping[str, bytes]) -> bytes:
@@ -24,7 +26,8 @@ def rules_hash(files: Mapping[str, bytes]) -> bytes:
 
 def inputs_root(files: Mapping[str, bytes]) -> bytes:
     """RFC 6962 root over the roots of the input files, each of them over the file's lines."""
-    return merkle_root([lines_root(files[name]) for name in INPUT_FILES])
+    optional = (name for name in OPTIONAL_INPUT_FILES if name in files)
+    return merkle_root([lines_root(files[name]) for name in (*INPUT_FILES, *optional)])
 
 
 def freeze_statement(rules: Rules, files: Mapping[str, bytes], program: str) -> dict[str, Any]:

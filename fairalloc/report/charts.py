@@ -79,6 +79,25 @@ def demand_bars(title: str, tallies: Sequence[Tally]) -> Markup:
     return _svg(title, max(len(tallies) * row, 1), pieces)
 
 
+def two_ways(title: str, values: Sequence[tuple[str, int, int]]) -> Markup:
+    """For each line (label, gains, losses): a bar to the right for gains and one to the left for losses."""
+    row, middle, left = 22, 440, 190
+    scale = (WIDTH - middle - 60) / (max((max(up, down) for _, up, down in values), default=0) or 1)
+    pieces = []
+    for index, (label, up, down) in enumerate(values):
+        y = index * row
+        name = label if len(label) <= 26 else label[:25] + "…"
+        bar = Markup('<rect x="{:.1f}" y="{}" width="{:.1f}" height="14" class="{}"><title>{}: {:,}</title></rect>')
+        pieces += [
+            Markup('<text x="{}" y="{}" class="name">{}<title>{}</title></text>').format(left, y + 14, name, label),
+            bar.format(middle, y + 3, up * scale, "c1", f"{label}, better", up),
+            bar.format(middle - down * scale, y + 3, down * scale, "c3", f"{label}, worse", down),
+            Markup('<text x="{:.1f}" y="{}" class="end">{:,}</text>').format(middle + up * scale + 5, y + 14, up),
+            _text(middle - down * scale - 5, y + 14, f"{down:,}", "before"),
+        ]
+    return _svg(title, max(len(values) * row, 1), pieces)
+
+
 def fair_map(title: str, dots: Sequence[MapDot]) -> Markup:
     """Fairs where they lie: a circle's area is its number of sites, its colour how sought after it is.
 

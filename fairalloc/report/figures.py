@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from fairalloc.bundle.published import Published
-from fairalloc.explanation import Asker, CutOffs, Limits, Room
+from fairalloc.explanation import Asker, CutOffs, Limits, Room, given_beforehand
 from fairalloc.model import Choice, Site
 from fairalloc.reasons import REASON_WORDS, Reason
 from fairalloc.rules import Category, Kind, Period
@@ -281,7 +281,8 @@ def _refusals(book: Published) -> tuple[Refusal, ...]:
 def _cut_offs(book: Published) -> list[CutOff]:
     """Where the queue ended everywhere, for an application without special needs on sites open to all."""
     taken = {site for row in book.outcome for site in row["site_ids"].split("|")}
-    finder = CutOffs(book.rules, book.sites, Limits.of(book.certificate), taken, len(book.outcome))
+    beforehand = given_beforehand(book.outcome)
+    finder = CutOffs(book.rules, book.sites, Limits.of(book.certificate), taken, len(book.outcome), beforehand)
     supply = Counter(
         (site.fair_id, site.period, category)
         for site in book.sites

@@ -14,6 +14,7 @@ from fairalloc.bundle.folder import MANIFEST
 from fairalloc.bundle.published import published
 from fairalloc.report import charts
 from fairalloc.report.figures import Figures, count, instant_words
+from fairalloc.report.listing import listing
 
 MOST_WANTED = 20
 
@@ -32,20 +33,19 @@ def render_report(files: Mapping[str, bytes], found: Audit, seconds: Mapping[str
     """
     book = published(files)
     figures = count(book)
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters.update(n="{:,}".format, pct="{:.1%}".format, x="{:.2f}".format, when=instant_words)
-    template = environment.from_string(_resource("page.html"))
+    template = environment().from_string(resource("page.html"))
     return template.render(
         rules=book.rules,
         figures=figures,
+        listed=listing(book),
         found=found,
         seconds=seconds,
         chain=json.loads(files["chain.json"]) if "chain.json" in files else None,
         manifest=json.loads(files[MANIFEST]),
         charts=_charts(figures),
         heat=charts.heat,
-        css=Markup(_resource("page.css")),  # noqa: S704 - our own file, not input
-        js=Markup(_resource("page.js")),  # noqa: S704 - our own file, not input
+        css=Markup(resource("page.css")),  # noqa: S704 - our own file, not input
+        js=Markup(resource("page.js")),  # noqa: S704 - our own file, not input
     )
 
 
@@ -73,5 +73,13 @@ def _charts(figures: Figures) -> dict[str, Markup]:
     return drawn
 
 
-def _resource(name: str) -> str:
+def environment() -> Environment:
+    """Templates in which all text is escaped and nothing may be missing, with the pages' number formats."""
+    made = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    made.filters.update(n="{:,}".format, pct="{:.1%}".format, x="{:.2f}".format, when=instant_words)
+    return made
+
+
+def resource(name: str) -> str:
+    """A file of this package: templates, style, script."""
     return package_files("fairalloc.report").joinpath(name).read_text(encoding="utf-8")

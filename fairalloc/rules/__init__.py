@@ -18,7 +18,7 @@ from fairalloc.rules.model import (
     Rules,
     Step,
 )
-from fairalloc.rules.placing import Cap, FairCap, Minimum, Numbering, Pool, Quota, Spacing, Stalls
+from fairalloc.rules.placing import Cap, FairCap, FairPriority, Minimum, Numbering, Pool, Quota, Spacing, Stalls
 from fairalloc.rules.quota_queue import QuotaQueue, counted_category
 from fairalloc.rules.reader import parse_rules, read_rules
 
@@ -31,6 +31,7 @@ __all__ = [
     "Documents",
     "Duplicates",
     "FairCap",
+    "FairPriority",
     "Goal",
     "Kind",
     "Lottery",

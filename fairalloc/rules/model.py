@@ -18,7 +18,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 
 from fairalloc.instants import Instant, instant_of, parse_instant
 from fairalloc.rules.base import Name, Rule, Strict
-from fairalloc.rules.placing import Cap, FairCap, Minimum, Numbering, Pool, Quota, Spacing, Stalls
+from fairalloc.rules.placing import Cap, FairCap, FairPriority, Minimum, Numbering, Pool, Quota, Spacing, Stalls
 from fairalloc.rules.quota_queue import QuotaQueue
 
 
@@ -93,7 +93,8 @@ class Goal(StrEnum):
     ``reserves`` stalls that quotas' own applicants fill · ``minimums`` stalls towards the rules' minimums ·
     ``distinct`` applicants with a place · ``placed`` applications with a place · ``priority`` points of the placed ·
     ``choices`` choice ranks, least · ``extra_stalls`` stalls beyond what was needed · ``comfort`` returning vendors on
-    their stall, less neighbours that soft spacing would part.
+    their stall, less neighbours that soft spacing would part · ``unmoved`` applications that keep exactly the
+    sites that they hold: never a goal of the rules, but the last one where a season is allocated again.
     """
 
     RESERVES = "reserves"
@@ -104,9 +105,10 @@ class Goal(StrEnum):
     CHOICES = "choices"
     EXTRA_STALLS = "extra_stalls"
     COMFORT = "comfort"
+    UNMOVED = "unmoved"
 
 
-OPENING_GOALS = frozenset({Goal.RESERVES, Goal.MINIMUMS, Goal.DISTINCT, Goal.PLACED, Goal.PRIORITY})
+OPENING_GOALS = frozenset({Goal.RESERVES, Goal.MINIMUMS, Goal.DISTINCT, Goal.EXTRA_STALLS, Goal.PLACED, Goal.PRIORITY})
 """Goals that more placements cannot harm, of which one of the last two must come before any other goal."""
 
 
@@ -147,10 +149,13 @@ class Mechanism(Rule):
             return self
         if len(set(self.goals)) != len(self.goals):
             raise ValueError("a goal is listed twice")
+        if Goal.UNMOVED in self.goals:
+            raise ValueError('"unmoved" is no goal of the rules: it is asked for with `allocate --keep`')
         before = self.goals[: min((self.goals.index(g) for g in self.goals if g not in OPENING_GOALS), default=99)]
         if not {Goal.PLACED, Goal.PRIORITY} & set(before):
             raise ValueError(
-                'goals must begin with "placed" or "priority" (after "reserves", "minimums" and "distinct"):'
+                'goals must begin with "placed" or "priority"'
+                ' (after "reserves", "minimums", "distinct" and "extra_stalls"):'
                 " the others are best where nobody is placed"
             )
         return self
@@ -246,6 +251,7 @@ class Rules(Strict):
     fair_caps: tuple[FairCap, ...] = ()
     quotas: tuple[Quota, ...] = ()
     minimums: tuple[Minimum, ...] = ()
+    fair_priorities: tuple[FairPriority, ...] = ()
     spacing: Spacing | None = None
     stalls: Stalls = Stalls(id="one-stall", multiple="refuse")
     numbering: Numbering = Numbering(id="numbering", returning="keep")
@@ -270,17 +276,29 @@ class Rules(Strict):
         return self
 
     @model_validator(mode="after")
-    def _queue_serves_one_stall_each(self) -> Self:
-        if self.mechanism.name != "optimal" and not self.gives_one_site_each:
+    def _quota_queue_serves_one_stall_each(self) -> Self:
+        if self.mechanism.name == "quota-queue" and not self.gives_one_site_each:
             raise ValueError(
-                f'the mechanism "{self.mechanism.name}" gives one stall to each application: leave out caps, fair_caps,'
-                " quotas, minimums, spacing and guaranteed stalls, and do not serve several adjacent stalls,"
-                ' or take the mechanism "optimal"'
+                'the mechanism "quota-queue" gives one stall to each application: leave out caps that forbid,'
+                " fair_caps, quotas, minimums, spacing and guaranteed stalls, and do not serve several adjacent stalls,"
+                ' or take the mechanism "optimal" or "queue"'
             )
         return self
 
     @model_validator(mode="after")
+    def _only_the_queue_knows_fair_priorities(self) -> Self:
+        if self.fair_priorities and self.mechanism.name != "queue":
+            raise ValueError('fair_priorities are part of the mechanism "queue": the others know one queue')
+        fairs = [fair for rule in self.fair_priorities for fair in rule.fairs]
+        _unique("fair in fair_priorities", fairs)
+        return self
+
+    @model_validator(mode="after")
     def _goals_fit_the_rules(self) -> Self:
+        if self.mechanism.name == "queue":
+            if not self.queue_can_serve:
+                raise ValueError('the mechanism "queue" has no goals, so no soft spacing either: make the spacing hard')
+            return self
         needed = (
             (Goal.RESERVES, "quotas", bool(self.quotas)),
             (Goal.MINIMUMS, "minimums", bool(self.minimums)),
@@ -299,6 +317,21 @@ class Rules(Strict):
     def forbidding_caps(self) -> tuple[Cap, ...]:
         """The caps on applicants and owners that nobody may pass."""
         return tuple(cap for cap in self.caps if cap.effect == "forbid")
+
+    @property
+    def own_sites(self) -> frozenset[str]:
+        """The categories that stand only on sites that name them."""
+        return frozenset(category.id for category in self.categories if category.own_sites)
+
+    @property
+    def queue_can_serve(self) -> bool:
+        """Whether the mechanism `queue` knows what to do with every rule: all but soft spacing, which is a goal."""
+        return self.spacing is None or self.spacing.strength == "hard"
+
+    @property
+    def keeps_decisions(self) -> bool:
+        """Whether the mechanism can keep an application on a site that was decided on before: counts know no sites."""
+        return self.mechanism.name != "quota-queue"
 
     @property
     def gives_one_site_each(self) -> bool:
@@ -324,19 +357,22 @@ class Rules(Strict):
         _unique("kind", (kind.id for kind in self.kinds))
         _unique("feature", self.features)
         _unique("rule", (rule.id for rule in self.rules()))
-        naming_kinds: tuple[Admission | ApplicationCap | Cap | Pool | Priority | Quota, ...] = (
+        naming_kinds: tuple[Admission | ApplicationCap | Cap | FairPriority | Pool | Priority | Quota, ...] = (
             *self.admissions,
             *self.application_caps,
             *self.pools,
             *self.caps,
             *self.quotas,
+            *self.fair_priorities,
             self.priority,
         )
         for rule in naming_kinds:
             _declared("kind", rule.kinds, kinds, rule.id)
-        for several in (*self.admissions, *self.caps):
+        naming_categories: tuple[Admission | Cap, ...] = (*self.admissions, *self.caps)
+        for several in naming_categories:
             _declared("category", several.categories, categories, several.id)
-        for one in (*self.fair_caps, *self.minimums, *self.quotas):
+        naming_one: tuple[FairCap | Minimum | Quota, ...] = (*self.fair_caps, *self.minimums, *self.quotas)
+        for one in naming_one:
             _declared("category", () if one.category is None else (one.category,), categories, one.id)
         return self
 
@@ -345,7 +381,15 @@ class Rules(Strict):
         single = (self.campaign, self.mechanism, self.priority, self.lottery)
         might_be = (self.regions, self.documents, self.duplicates, self.spacing, self.quota_queue)
         optional = tuple(rule for rule in might_be if rule is not None)
-        capping = (*self.application_caps, *self.pools, *self.caps, *self.fair_caps, *self.quotas, *self.minimums)
+        capping = (
+            *self.application_caps,
+            *self.pools,
+            *self.caps,
+            *self.fair_caps,
+            *self.quotas,
+            *self.minimums,
+            *self.fair_priorities,
+        )
         return (*single, *self.admissions, *optional, *capping, self.stalls, self.numbering)
 
     @property

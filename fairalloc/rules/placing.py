@@ -18,7 +18,7 @@ class Cap(Rule):
 
     Counted per period, at each fair in each period, or in the whole season. No ``kinds`` means all kinds, no
     ``categories`` all goods. With ``effect = "demote"`` nothing is forbidden: requests beyond the cap stand behind
-    everybody else's in the queue.
+    everybody else's in the queue (:mod:`fairalloc.demotion`).
     """
 
     of: Literal["applicant", "owner"]
@@ -103,6 +103,30 @@ class Quota(Rule):
         return self.stalls if self.stalls is not None else sites * (self.percent or 0) // 100
 
 
+class FairPriority(Rule):
+    """Who comes first at some fairs in the mechanism `queue`: regions as listed, then kinds as listed, then the queue.
+
+    Regions and kinds that are not listed come after those that are, level with each other.
+    """
+
+    fairs: Annotated[tuple[Name, ...], Field(min_length=1)]
+    regions: tuple[str, ...] = ()
+    kinds: tuple[Name, ...] = ()
+
+    @model_validator(mode="after")
+    def _puts_somebody_first(self) -> Self:
+        if not (self.regions or self.kinds):
+            raise ValueError("list `regions` or `kinds` that come first at these fairs")
+        return self
+
+    def rank(self, kind: str, region: str) -> tuple[int, int]:
+        """The place of a region and a kind at these fairs, smallest first."""
+        return tuple(  # type: ignore[return-value]
+            listed.index(one) if one in listed else len(listed)
+            for listed, one in ((self.regions, region), (self.kinds, kind))
+        )
+
+
 class Spacing(Rule):
     """Applications of one product group stand further apart than ``distance`` positions in a row (1: no neighbours).
 
@@ -134,7 +158,7 @@ class Numbering(Rule):
 
     ``keep`` puts them back on their stall where that costs nobody a place or a better choice; ``guarantee`` gives each
     of them, in each period, one stall that they held before, if an application of theirs names the fair, that stall or
-    any fair; ``ignore`` forgets who stood where.
+    any fair (:mod:`fairalloc.guarantee`); ``ignore`` forgets who stood where.
     """
 
     returning: Literal["keep", "ignore", "guarantee"]

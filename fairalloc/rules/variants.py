@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+
+from pydantic import ValidationError
 
 from fairalloc.errors import UsageError
 from fairalloc.rules.model import Goal, Rules
 from fairalloc.rules.quota_queue import QuotaQueue, usual_table
 
-LISTS = ("application_caps", "pools", "caps", "fair_caps", "quotas", "minimums")
+LISTS = ("application_caps", "pools", "caps", "fair_caps", "quotas", "minimums", "fair_priorities")
 SINGLE = ("regions", "documents", "duplicates", "spacing")
 
 
@@ -43,26 +45,48 @@ def without(rules: Rules, rule_id: str) -> Rules:
     raise UsageError("rules.not-removable", f"no rule {rule_id!r} can be left out (these can: {known})", "name one")
 
 
-MechanismName = Literal["optimal", "queue", "quota-queue"]
-MECHANISMS: tuple[MechanismName, ...] = ("optimal", "queue", "quota-queue")
+MECHANISMS = ("optimal", "queue", "quota-queue")
 
 
-def with_mechanism(rules: Rules, name: MechanismName) -> Rules:
+def with_mechanism(rules: Rules, name: str) -> Rules:
     """The rules with another mechanism.
 
     `optimal` with its usual goals where the season names none, `quota-queue` with its usual table.
 
     Raises:
-        UsageError: when the mechanism cannot serve the season.
+        UsageError: when there is no such mechanism, or it cannot serve the season.
     """
-    if name != "optimal" and not rules.gives_one_site_each:
-        raise UsageError(
-            f"rules.{name}", f"the mechanism {name} knows no caps, spacing or several stalls", "compare other variants"
-        )
-    goals = (rules.mechanism.goals or (Goal.PRIORITY, Goal.CHOICES)) if name == "optimal" else ()
-    mechanism = rules.mechanism.model_copy(update={"name": name, "goals": goals})
-    table = _three_pools(rules) if name == "quota-queue" else rules.quota_queue
-    return rules.model_copy(update={"mechanism": mechanism, "quota_queue": table})
+    goals = [goal.value for goal in rules.mechanism.goals] or [Goal.PRIORITY.value, Goal.CHOICES.value]
+    return _with(rules, name, goals if name == "optimal" else None)
+
+
+def with_goals(rules: Rules, goals: Sequence[str]) -> Rules:
+    """The rules with the mechanism `optimal` and other goals, the most important first.
+
+    Raises:
+        UsageError: when there is no such goal, or the goals do not fit the rules.
+    """
+    return _with(rules, "optimal", goals)
+
+
+def _with(rules: Rules, name: str, goals: Sequence[str] | None) -> Rules:
+    """The rules with another mechanism, checked as those of a file are; what only the one before knew is dropped."""
+    mechanism: dict[str, object] = {"id": rules.mechanism.id, "clause": rules.mechanism.clause, "name": name}
+    if goals is not None:
+        mechanism["goals"] = list(goals)
+    update: dict[str, object] = {"mechanism": mechanism}
+    if name != "queue":
+        update["fair_priorities"] = ()
+    if name == "quota-queue":
+        update["quota_queue"] = _three_pools(rules)
+        if rules.numbering.returning == "keep":  # what it costs nobody to keep is not asked by counts
+            update["numbering"] = rules.numbering.model_copy(update={"returning": "ignore"})
+    try:
+        return Rules.model_validate({**dict(rules), **update})
+    except ValidationError as error:
+        words = "; ".join(problem["msg"].removeprefix("Value error, ") for problem in error.errors())
+        what = f"mechanism {name}" if goals is None else f"goals {', '.join(goals)}"
+        raise UsageError("rules.variant", f"{what}: {words}", "compare other variants") from None
 
 
 def _three_pools(rules: Rules) -> QuotaQueue:

@@ -75,6 +75,9 @@ def _source_digest(rules_text: str, season: SeasonInput, records: Iterable[bytes
         repr(season.applicants).encode(),
         repr(season.incumbents).encode(),
         *records,
+        # What may be left out has no part where it is, so that a season without it keeps its digest.
+        *(b"preallocations" + repr(decision).encode() for decision in season.preallocations),
+        *(b"earlier" + repr(given).encode() for given in season.earlier),
     )
     for part in parts:
         digest.update(len(part).to_bytes(8, "big") + part)

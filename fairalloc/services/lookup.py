@@ -1,21 +1,19 @@
-"""What one applicant asks: where does my application stand, since when, and why?"""
+"""What one applicant asks: where does my application stand, and since when?"""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fairalloc.canonical import csv_rows
-from fairalloc.counted import counted_reports
-from fairalloc.explanation import Asker, ChoiceReport, CutOffs, Limits, Room, choice_words
 from fairalloc.ledger import ApplicationNo
 from fairalloc.model import Site
 from fairalloc.numbering import application_label
 from fairalloc.ports import PastTransition, Standing, Store
-from fairalloc.reasons import REASON_WORDS, Reason
+from fairalloc.preallocation import by_application, reasons_of
+from fairalloc.reasons import reason_words
 from fairalloc.services.context import SeasonContext
-from fairalloc.services.stages import CERTIFICATE, OUTCOME, SCREENING
+from fairalloc.services.stages import OUTCOME, SCREENING
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +32,6 @@ class ApplicationView:
     history: Sequence[PastTransition]
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """Why an application stands where it stands: one report and one sentence for each of its choices."""
-
-    view: ApplicationView
-    reports: tuple[ChoiceReport, ...]
-    sentences: tuple[str, ...]
-
-
 def look_up(store: Store, context: SeasonContext, number: int) -> ApplicationView:
     """The standing of the application with that public number."""
     season_no = context.record.season_no
@@ -51,14 +40,14 @@ def look_up(store: Store, context: SeasonContext, number: int) -> ApplicationVie
     sites = tuple(by_number[standing.site_no + offset] for offset in range(standing.width))
     names = {fair.fair_id: fair.name for fair in context.season.fairs}
     label = application_label(number)
-    outcome = _rows(store, context, OUTCOME)
-    screened = _rows(store, context, SCREENING).get(label, {})
+    outcome = document_rows(store, context, OUTCOME)
+    screened = document_rows(store, context, SCREENING).get(label, {})
     row = outcome.get(label)
     return ApplicationView(
         label=label,
         season_id=context.record.season_id,
         standing=standing,
-        reason=REASON_WORDS[standing.reason],
+        reason=_reason_words(context, standing),
         rule_id=screened.get("rule_id", ""),
         position=None if row is None else int(row["queue_position"]),
         candidates=len(outcome),
@@ -68,36 +57,13 @@ def look_up(store: Store, context: SeasonContext, number: int) -> ApplicationVie
     )
 
 
-def explain(store: Store, context: SeasonContext, number: int) -> Explanation:
-    """The binding cut-off at each of the application's choices; no choices are reported before the allocation."""
-    view = look_up(store, context, number)
-    certificate = store.document(context.record.season_no, CERTIFICATE)
-    if certificate is None or view.position is None:
-        return Explanation(view, (), ())
-    application = context.application(number)
-    outcome = _rows(store, context, OUTCOME)
-    if context.rules.mechanism.name == "quota-queue":
-        reason = Reason(int(outcome[view.label]["reason_code"]))
-        return Explanation(view, *counted_reports(application.choices, reason))
-    limits = Limits.of(json.loads(certificate))
-    applicant = next(a for a in context.season.applicants if a.applicant_id == application.applicant_id)
-    stalls = application.stalls_min if context.rules.stalls.multiple == "adjacent" else 1
-    asker = Asker(application.period, application.category, applicant.kind, application.needs, stalls)
-    taken = {site for row in outcome.values() for site in row["site_ids"].split("|")}
-    cut_offs = CutOffs(context.rules, context.season.sites, limits, taken, view.candidates)
-    held = outcome[view.label]["choice_rank"]
-    reports = tuple(
-        ChoiceReport(rank, choice, Room.HELD) if held == str(rank) else cut_offs.report(rank, choice, asker)
-        for rank, choice in enumerate(application.choices, start=1)
-    )
-    names: dict[str, str] = {fair.fair_id: fair.name for fair in context.season.fairs}
-    sentences = tuple(
-        choice_words(report, asker, view.position, names, missed=not held or report.rank < int(held))
-        for report in reports
-    )
-    return Explanation(view, reports, sentences)
+def _reason_words(context: SeasonContext, standing: Standing) -> str:
+    """The reason in words, with that of the decision where one was made before the allocation."""
+    decided = by_application(context.season.preallocations).get(standing.application_id, [])
+    return reason_words(standing.reason, reasons_of(decided))
 
 
-def _rows(store: Store, context: SeasonContext, name: str) -> dict[str, dict[str, str]]:
+def document_rows(store: Store, context: SeasonContext, name: str) -> dict[str, dict[str, str]]:
+    """The rows of a document that the stages left, by application; none where it is not there yet."""
     content = store.document(context.record.season_no, name)
     return {} if content is None else {row["application_id"]: row for row in csv_rows(content)}

@@ -86,10 +86,10 @@ def allocate_season(store: Store, context: SeasonContext, solve: Solve, check: C
     context.require(Stage.FROZEN)
     request = allocation_request(store, context)
     result = solve(request)
-    told = outcomes(context.rules, context.season.fairs, request.sites, request.candidates, result)
+    told = outcomes(context.rules, context.season.fairs, request.sites, request.candidates, result, request.earlier)
     documents = {
         OUTCOME: outcome_file(told),
-        CERTIFICATE: certificate_file(context.rules, result, request.sites),
+        CERTIFICATE: certificate_file(context.rules, result, request.sites, request.earlier),
     }
     verdict = check({**_frozen_files(store, context), **documents})
     if verdict.findings:

@@ -8,8 +8,11 @@ k: rows are added until what rounding loses, and what the rows leave slack, is l
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+import numpy as np
+
+from solver.problem import IntArray
 from solver.program.model import Cut, FloatArray, Program, Row
 
 EPSILON = 1e-6
@@ -17,55 +20,87 @@ LEAST_VIOLATION = 0.02
 LONGEST = 400
 """Rows that one cut adds up at most."""
 
-_LEFT_OUT = frozenset({Row.TARGET})
-"""Rows with columns of their own that are not whole numbers of stalls."""
-
 Columns = dict[int, int]
+Found = tuple[Cut, Columns, int]
+"""A cut, its coefficients by column, and its bound."""
 
 
 def find_cuts(
     program: Program, x: FloatArray, slack: FloatArray, prices: FloatArray, divisor: int, at_most: int
-) -> list[tuple[Cut, Columns, int]]:
+) -> list[Found]:
     """Cuts that a solution of the relaxation violates, the most violated first, few through the same columns."""
     rows = _rows_in_reach(program, x, slack, prices)
     system = _System(rows, program.bounds, x, slack, divisor)
-    kept: list[tuple[Cut, Columns, int]] = []
-    used: dict[int, int] = {}
-    for _, multipliers in sorted(system.violated(), key=lambda found: (-found[0], found[1])):
-        cut = Cut(divisor, dict(multipliers))
-        columns, bound = rounded(program, cut)
-        support = [column for column in columns if x[column] > EPSILON]
-        if sum(columns[column] * x[column] for column in support) <= bound + EPSILON:
+    ordered = sorted(system.violated(), key=lambda found: (-found[0], found[1]))
+    pairs = (np.array(multipliers, dtype=np.int64) for _, multipliers in ordered)
+    return spread_out(program, x, ((divisor, of[:, 0], of[:, 1]) for of in pairs), at_most)
+
+
+class Rounding:
+    """Adds rows up and rounds the sums down.
+
+    Args:
+        program: the program as it stands.
+    """
+
+    def __init__(self, program: Program) -> None:
+        rows, columns, values = program.matrix()
+        order = np.argsort(rows, kind="stable")
+        self._columns, self._values = columns[order], values[order].astype(float)
+        self._start = np.searchsorted(rows[order], np.arange(len(program.bounds) + 1))
+        self._bounds = np.array(program.bounds, dtype=np.int64)
+        self._count = len(program.columns)
+
+    def of(self, divisor: int, rows: IntArray, multipliers: IntArray) -> tuple[IntArray, int]:
+        """(columns,) a cut's coefficients, and its bound."""
+        lengths = self._start[rows + 1] - self._start[rows]
+        ends = np.cumsum(lengths)
+        places = np.arange(int(ends[-1])) + np.repeat(self._start[rows] - ends + lengths, lengths)
+        # Sums of whole numbers below 2^53 are exact.
+        weights = self._values[places] * np.repeat(multipliers, lengths)
+        total = np.bincount(self._columns[places], weights=weights, minlength=self._count)
+        return np.floor(total / divisor + 1e-9).astype(np.int64), int(multipliers @ self._bounds[rows]) // divisor
+
+
+def spread_out(
+    program: Program, x: FloatArray, cuts: Iterable[tuple[int, IntArray, IntArray]], at_most: int, alike: int = 2
+) -> list[Found]:
+    """The first of some cuts (divisor, rows, multipliers) that a solution violates, few through the same columns."""
+    rounding = Rounding(program)
+    kept: list[Found] = []
+    positive = np.flatnonzero(x > EPSILON)
+    at = x[positive]
+    used = np.zeros(len(positive), dtype=np.int64)
+    for divisor, rows, multipliers in cuts:
+        coefficients, bound = rounding.of(divisor, rows, multipliers)
+        in_use = coefficients[positive]
+        if float((in_use * at).sum()) <= bound + EPSILON:
             continue
-        if 2 * sum(used.get(column, 0) >= 2 for column in support) > len(support):
+        support = in_use != 0
+        if 2 * int((used[support] >= alike).sum()) > int(support.sum()):
             continue
-        for column in support:
-            used[column] = used.get(column, 0) + 1
-        kept.append((cut, columns, bound))
+        used[support] += 1
+        cut = Cut(divisor, dict(zip(rows.tolist(), multipliers.tolist(), strict=True)))
+        columns = np.flatnonzero(coefficients)
+        kept.append((cut, dict(zip(columns.tolist(), coefficients[columns].tolist(), strict=True)), bound))
         if len(kept) == at_most:
             break
     return kept
 
 
-def rounded(program: Program, cut: Cut) -> tuple[Columns, int]:
-    """A cut's coefficients by column, and its bound."""
-    total: Columns = {}
-    right = 0
-    for row, multiplier in cut.multipliers.items():
-        right += multiplier * program.bounds[row]
-        for column, coefficient in program.row_entries[row]:
-            total[column] = total.get(column, 0) + multiplier * coefficient
-    return {c: n // cut.divisor for c, n in total.items() if n // cut.divisor}, right // cut.divisor
+def left_out(program: Program, kind: Row) -> bool:
+    """Whether rows of a kind make no cuts: they have columns that no placement has."""
+    soft = program.rules.spacing is not None and program.rules.spacing.strength == "soft"
+    return kind is Row.TARGET or (soft and kind is Row.STRETCH)
 
 
 def _rows_in_reach(program: Program, x: FloatArray, slack: FloatArray, prices: FloatArray) -> dict[int, Columns]:
     """Nearly tight rows, cuts only where they bind, with their coefficients in the columns that are used."""
-    soft = program.rules.spacing is not None and program.rules.spacing.strength == "soft"
     rows: dict[int, Columns] = {}
     for column in (x > EPSILON).nonzero()[0].tolist():
         for row, coefficient in program.entries[column]:
             kind = program.row_kind[row]
-            if slack[row] > 1 - EPSILON or kind in _LEFT_OUT or (soft and kind is Row.STRETCH):
+            if slack[row] > 1 - EPSILON or left_out(program, kind):
                 continue
             if kind is Row.CUT and prices[row] <= EPSILON:
                 continue

@@ -12,25 +12,26 @@ never matter, so they are kept as :class:`Wish` and become columns only where pr
 
 from __future__ import annotations
 
+from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from types import MappingProxyType
 
 import numpy as np
 import numpy.typing as npt
 
 from fairalloc.allocation import Candidate
-from fairalloc.caps import cap_key
+from fairalloc.caps import NOTHING, cap_key, room
 from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.rules import Goal, Rules, Step
+from fairalloc.suiting import meets
 from solver.problem import IntArray, Signature, Signatures
 from solver.program.runs import Pot, Run, Runs
 
 FloatArray = npt.NDArray[np.float64]
 Entries = list[tuple[int, int]]
-DISTINCT = "distinct"
-"""The name of the rule behind targets that count applicants."""
 
 
 class Row(IntEnum):
@@ -47,12 +48,16 @@ class Row(IntEnum):
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A column: candidate ``index`` takes its choice of that rank through a pot; ``own`` on a stall held before."""
+    """A column: candidate ``index`` takes its choice of that rank through a pot.
+
+    ``own``: on a stall held before; ``stays``: on exactly the sites that it holds now.
+    """
 
     index: int
     rank: int
     pot: int
     own: bool = False
+    stays: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,9 +70,9 @@ class Give:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A column: what counts towards a rule in a cell, up to ``upper``."""
+    """A column: what counts towards a step's rule in a cell, or for its applicant, up to ``upper``."""
 
-    rule: str
+    step: Step
     upper: int
 
 
@@ -80,11 +85,19 @@ class Excess:
 
 @dataclass(slots=True)
 class Wish:
-    """Requests for any fair that have the same pots: ``asks`` are (candidate, rank); ``counts`` rows at each pot's fair."""
+    """Requests for any fair that have the same pots.
+
+    Attributes:
+        pots: one for each fair.
+        counts: rows that count stalls at each pot's fair.
+        asks: (candidate, rank).
+        made: places of pots for which an ask has a column, by ask.
+    """
 
     pots: list[int]
     counts: list[Entries]
     asks: list[tuple[int, int]] = field(default_factory=list)
+    made: dict[tuple[int, int], list[int]] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +117,8 @@ class Program:
         candidates: of the part, in queue order.
         total: length of the whole queue.
         returning: sites that applications' applicants held before.
+        standing: sites that applications hold now.
+        earlier: stalls that earlier campaigns gave, by the names of the caps that count them.
     """
 
     def __init__(
@@ -113,7 +128,10 @@ class Program:
         candidates: Sequence[Candidate],
         total: int,
         returning: Mapping[ApplicationNo, Sequence[SiteNo]],
+        standing: Mapping[ApplicationNo, Run] = MappingProxyType({}),
+        earlier: Mapping[str, int] = NOTHING,
     ) -> None:
+        self._earlier = earlier
         self.rules, self.runs, self.candidates, self.total = rules, runs, candidates, total
         self.bounds: list[int] = []
         self.row_kind: list[Row] = []
@@ -125,15 +143,18 @@ class Program:
         self.entries: list[Entries] = []
         self.row_entries: list[Entries] = []
         self.wishes: dict[tuple[object, ...], Wish] = {}
-        self.fulfilled: set[tuple[int, int, int]] = set()
+        self.anywhere: list[int] = []
         self.cuts: dict[int, Cut] = {}
         self._cut_from: dict[int, list[int]] = defaultdict(list)
+        self.standing = standing
         self._returning = returning if Goal.COMFORT in rules.mechanism.goals else {}
         self._rows: dict[tuple[Row, object], int] = {}
         self._pot_ids: dict[Pot, int | None] = {}
         self._cells: dict[tuple[str, ...], Entries] = {}
         self._gains: dict[Step, IntArray] = {}
+        self._cells_row, self._cells_column, self._cells_value = array("q"), array("q"), array("q")
         self._signatures = Signatures(rules)
+        self._own_sites = {category.id for category in rules.categories if category.own_sites}
         self._asked = self._stalls_asked()
         for index in range(len(candidates)):
             self._ask(index)
@@ -147,7 +168,7 @@ class Program:
     def gain(self, step: Step, column: Ask | Give | Target | Excess) -> int:
         """What a unit of a column adds to a step."""
         match column:
-            case Ask(index, rank, pot, own):
+            case Ask(index, rank, pot, own, stays):
                 match step.goal:
                     case Goal.PLACED:
                         return 1
@@ -159,8 +180,10 @@ class Program:
                         return self.pots[pot].width - self.candidates[index].stalls_min
                     case Goal.COMFORT:
                         return int(own)
-            case Target(rule):
-                return int(rule == (step.rule or step.goal))
+                    case Goal.UNMOVED:
+                        return int(stays)
+            case Target(counted):
+                return int(counted == step)
             case Excess():
                 return -int(step.goal is Goal.COMFORT)
         return 0
@@ -197,6 +220,19 @@ class Program:
             self.row_entries.append([])
         return self._rows[key]
 
+    def matrix(self) -> tuple[IntArray, IntArray, IntArray]:
+        """Rows, columns and values of all entries."""
+        row, column, value = (
+            np.array(cells, dtype=np.int64) for cells in (self._cells_row, self._cells_column, self._cells_value)
+        )
+        return row, column, value
+
+    def _enter(self, row: int, column: int, value: int) -> None:
+        self.row_entries[row].append((column, value))
+        self._cells_row.append(row)
+        self._cells_column.append(column)
+        self._cells_value.append(value)
+
     def add_cut(self, cut: Cut, bound: int, columns: Mapping[int, int]) -> int:
         """Add a cut with its coefficients; they are not checked here."""
         row = self.row(Row.CUT, len(self.cuts), bound)
@@ -205,12 +241,13 @@ class Program:
             self._cut_from[of].append(row)
         for column, coefficient in columns.items():
             self.entries[column].append((row, coefficient))
-            self.row_entries[row].append((column, coefficient))
+            self._enter(row, column, coefficient)
         return row
 
     def fulfil(self, wish: Wish, place: int, index: int, rank: int) -> None:
         """Make a column of one ask for any fair: the one at the fair of the wish's pot ``place``."""
-        self.fulfilled.add((index, rank, wish.pots[place]))
+        wish.made.setdefault((index, rank), []).append(place)
+        self.anywhere.append(len(self.columns))
         self._add_ask(index, rank, wish.pots[place])
         entries = self.entries[-1]
         held = dict(entries)
@@ -222,7 +259,7 @@ class Program:
             if coefficient:
                 held[row] = coefficient
                 entries.append((row, coefficient))
-                self.row_entries[row].append((len(self.columns) - 1, coefficient))
+                self._enter(row, len(self.columns) - 1, coefficient)
                 waiting = sorted({*waiting, *self._cut_from.get(row, ())}, reverse=True)
 
     def _stalls_asked(self) -> Counter[str]:
@@ -243,7 +280,7 @@ class Program:
             for width in range(candidate.stalls_min, candidate.stalls_max + 1):
                 named = choice.fair_id
                 if named is None and candidate.keeps:
-                    named = self.runs.site(candidate.keeps).fair_id
+                    named = self.runs.site(candidate.keeps[0]).fair_id
                 if named is None:
                     self._wish(index, rank, signature, width, fairs)
                 else:
@@ -252,6 +289,18 @@ class Program:
                     self._ask_own(index, rank, pot)
             if choice.fair_id is not None and choice.number is None:
                 fairs.add(choice.fair_id)
+        if candidate.application_no in self.standing:
+            self._ask_to_stay(index, signature, self.standing[candidate.application_no])
+
+    def _ask_to_stay(self, index: int, signature: Signature, run: Run) -> None:
+        """Asks for exactly the sites that the application holds, by the first choice that they meet."""
+        candidate = self.candidates[index]
+        fair, numbers = self.runs.site(run[0]).fair_id, [self.runs.site(number).number for number in run]
+        rank = next((n for n, choice in enumerate(candidate.choices, start=1) if meets(choice, fair, numbers)), 0)
+        if rank and candidate.stalls_min <= len(run) <= candidate.stalls_max:
+            pot = replace(self._pot_of(candidate, fair, signature, len(run), None), run=run)
+            own = not set(run).isdisjoint(self._returning.get(candidate.application_no, ()))
+            self._add_ask(index, rank, self._pot(pot), own=own, stays=True)
 
     def _pot_of(self, candidate: Candidate, fair: str, signature: Signature, width: int, number: str | None) -> Pot:
         group = candidate.group if self.rules.spacing is not None else ""
@@ -267,7 +316,7 @@ class Program:
                 pot = self._pot(self._pot_of(candidate, fair, signature, width, None))
                 if pot is not None:
                     pots.append(pot)
-                    counts.append([(row, sign * width) for row, sign in self._cell(candidate, fair)])
+                    counts.append([(row, sign * width) for row, sign in self.cell(candidate, fair)])
             self.wishes[key] = Wish(pots, counts)
         if self.wishes[key].pots:
             self.wishes[key].asks.append((index, rank))
@@ -281,69 +330,95 @@ class Program:
     def _ask_own(self, index: int, rank: int, pot: Pot) -> None:
         """Asks for stalls held before, where that counts."""
         for site in self._returning.get(self.candidates[index].application_no, ()):
-            if self.runs.site(site).fair_id == pot.fair and pot.own in {0, site}:
-                own = Pot(pot.fair, pot.signature, pot.width, pot.number, site, pot.group)
+            if self.runs.site(site).fair_id == pot.fair:
+                held = pot.own if site in pot.own else (*pot.own, site)
+                own = Pot(pot.fair, pot.signature, pot.width, pot.number, held, pot.group)
                 self._add_ask(index, rank, self._pot(own), own=True)
 
-    def _add_ask(self, index: int, rank: int, pot: int | None, *, own: bool = False) -> None:
+    def _add_ask(self, index: int, rank: int, pot: int | None, *, own: bool = False, stays: bool = False) -> None:
         if pot is None:
             return
         candidate, at = self.candidates[index], self.pots[pot]
         application = self.row(Row.APPLICATION, index, 1)
         if candidate.keeps:
             self.forced.add(application)
-        entries = [(application, 1), (self.pot_row[pot], 1)]
-        entries += [(row, sign * at.width) for row, sign in self._cell(candidate, at.fair)]
-        entries += self._held_by(candidate, at.fair, at.width)
-        self._add(Ask(index, rank, pot, own), entries)
+        of_cell = ((row, sign * at.width) for row, sign in self.cell(candidate, at.fair))
+        held = self._held_by(candidate, at.fair, at.width)
+        self._add(Ask(index, rank, pot, own, stays), [(application, 1), (self.pot_row[pot], 1), *of_cell, *held])
+
+    def entries_of(self, index: int, pot: int) -> Entries:
+        """What an ask takes of the rows that there are, be it a column or not; its pot's balance and cuts left out."""
+        candidate, at = self.candidates[index], self.pots[pot]
+        of_cell = ((row, sign * at.width) for row, sign in self.cell(candidate, at.fair))
+        held = ((self._rows.get((kind, name)), n) for kind, name, _, n in self._holds(candidate, at.fair, at.width))
+        known = ((row, n) for row, n in held if row is not None)
+        return [(self._rows[Row.APPLICATION, index], 1), *of_cell, *known]
 
     def _add(self, column: Ask | Give | Target | Excess, entries: Entries) -> None:
         for row, coefficient in entries:
-            self.row_entries[row].append((len(self.columns), coefficient))
+            self._enter(row, len(self.columns), coefficient)
         self.columns.append(column)
         self.entries.append(entries)
 
     def _held_by(self, candidate: Candidate, fair: str | None, width: int) -> Iterator[tuple[int, int]]:
         """Rows that count what one applicant or owner has; without a fair, those that count at all fairs."""
+        for kind, name, bound, n in self._holds(candidate, fair, width):
+            known = len(self.bounds)
+            row = self.row(kind, name, bound)
+            if kind is Row.TARGET and row == known:
+                self._add(Target(Step(Goal.DISTINCT), 1), [(row, 1)])
+            yield row, n
+
+    def _holds(self, candidate: Candidate, fair: str | None, width: int) -> Iterator[tuple[Row, str, int, int]]:
+        """Kind, name and bound of those rows, and what is taken of them."""
         for cap in self.rules.forbidding_caps:
             if cap.per == "fair" and fair is None:
                 continue
             key = cap_key(cap, candidate, fair or "")
-            if key is not None and (cap.per == "fair" or self._asked[key] > cap.max_stalls):
-                yield self.row(Row.CAP, key, cap.max_stalls), width
+            if key is None:
+                continue
+            left = room(cap, key, self._earlier)
+            if cap.per == "fair" or self._asked[key] > left:
+                yield Row.CAP, key, left, width
         if Goal.DISTINCT in self.rules.mechanism.goals:
-            yield self._target_row(DISTINCT, candidate.applicant, 1), -1
+            yield Row.TARGET, candidate.applicant, 0, -1
 
-    def _cell(self, candidate: Candidate, fair: str) -> Entries:
+    def cell(self, candidate: Candidate, fair: str) -> Entries:
         """Rows that count stalls at a fair, with 1 for a cap and -1 for a target."""
         key = (fair, candidate.period, candidate.kind, candidate.category, candidate.group)
         if key not in self._cells:
             self._cells[key] = list(self._count_in_cell(*key))
         return self._cells[key]
 
-    def _count_in_cell(
-        self, fair: str, period: str, kind: str, category: str, group: str
-    ) -> Iterator[tuple[int, int]]:
+    def _count_in_cell(self, fair: str, period: str, kind: str, category: str, group: str) -> Iterator[tuple[int, int]]:
         for cap in self.rules.fair_caps:
             name = cap.key_of(fair, period, category, group)
             if name is not None:
                 yield self.row(Row.CAP, name, cap.max_stalls), 1
         for quota in self.rules.quotas:
             name = quota.key_of(fair, period, kind, category)
-            sites = (site for site in self.runs.sites_at(fair, period) if not site.closed)
-            size = sum(quota.category is None or not s.categories or quota.category in s.categories for s in sites)
-            if name is not None and quota.target(size):
-                yield self._target_row(quota.id, name, quota.target(size)), -1
+            size = quota.target(self._open_sites(fair, period, quota.category))
+            if name is not None and size:
+                yield self._target_row(Step(Goal.RESERVES, quota.id), name, size), -1
         for minimum in self.rules.minimums:
             name = minimum.key_of(fair, period, category, group)
             if name is not None:
-                yield self._target_row(minimum.id, name, minimum.min_stalls), -1
+                yield self._target_row(Step(Goal.MINIMUMS, minimum.id), name, minimum.min_stalls), -1
 
-    def _target_row(self, rule: str, name: str, upper: int) -> int:
+    def _open_sites(self, fair: str, period: str, category: str | None) -> int:
+        """How many open sites of a fair take a category (None: any of them)."""
+        own = category in self._own_sites
+        return sum(
+            category is None or category in site.categories or not (site.categories or own)
+            for site in self.runs.sites_at(fair, period)
+            if not site.closed
+        )
+
+    def _target_row(self, step: Step, name: str, upper: int) -> int:
         known = len(self.bounds)
         row = self.row(Row.TARGET, name, 0)
         if row == known:
-            self._add(Target(rule, upper), [(row, 1)])
+            self._add(Target(step, upper), [(row, 1)])
         return row
 
     def _pot(self, pot: Pot) -> int | None:
@@ -360,7 +435,7 @@ class Program:
 
     def _add_give(self, pot: int, run: Run) -> None:
         entries = [(self.pot_row[pot], -1), *((self.row(Row.SITE, site, 1), 1) for site in run)]
-        for key in self.runs.stretches(self.rules.spacing, self.pots[pot], run):
+        for key in self.runs.stretches(self.rules.spacing, self.pots[pot].group, run):
             known = len(self.bounds)
             row = self.row(Row.STRETCH, key, 1)
             entries.append((row, 1))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import highspy
@@ -11,7 +11,23 @@ import numpy as np
 from fairalloc.errors import FairallocError
 from fairalloc.rules import Step
 from solver.problem import IntArray
-from solver.program.model import Entries, FloatArray, Program, Target
+from solver.program.faces import Face, Matrix
+from solver.program.model import Ask, FloatArray, Give, Program, Target
+
+EPSILON = 1e-6
+TINY = 1e-9
+MOST_NODES = 400
+"""Nodes after which the search for a whole solution ends with the best one it has: a count, so that it is repeatable."""
+DROPPED = -1
+_DUAL, _PRIMAL = 1, 4
+_ENDED = frozenset(
+    {
+        highspy.HighsModelStatus.kOptimal,
+        highspy.HighsModelStatus.kObjectiveTarget,
+        highspy.HighsModelStatus.kSolutionLimit,
+        highspy.HighsModelStatus.kUnknown,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +45,7 @@ class Relaxed:
     Attributes:
         value: of the goal.
         x: (columns,) a solution.
-        prices: (rows,) duals of the program's rows, not negative.
+        prices: (rows,) duals of the program's rows, not negative but for those that a face fills.
         held: (steps held,) duals of the values held, not negative.
         reduced: (columns,) what a unit of a column would lose.
     """
@@ -53,9 +69,12 @@ class Relaxation:
         self._engine = _engine()
         self._columns = 0
         self._held: list[Held] = []
+        self._faces: list[Face] = []
         self._row: list[int] = []
-        self._held_row: list[int] = []
+        self._held_row: dict[int, int] = {}
         self._rows = 0
+        self.shut: set[int] = set()
+        self.primal = True
         self.extend()
 
     def extend(self) -> None:
@@ -71,17 +90,18 @@ class Relaxation:
             self._rows += 1
         fresh = range(self._columns, len(program.columns))
         if fresh:
-            gains = [program.gains(held.step)[fresh.start :] for held in self._held]
+            gains = [(at, program.gains(self._held[place].step)) for place, at in self._held_row.items()]
             starts, index, value = [], [], []
-            for offset, column in enumerate(fresh):
+            for column in fresh:
                 starts.append(len(index))
                 for row, coefficient in program.entries[column]:
-                    index.append(self._row[row])
-                    value.append(float(coefficient))
-                for at, gain in zip(self._held_row, gains, strict=True):
-                    if gain[offset]:
+                    if self._row[row] != DROPPED:
+                        index.append(self._row[row])
+                        value.append(float(coefficient))
+                for at, gain in gains:
+                    if gain[column]:
                         index.append(at)
-                        value.append(float(gain[offset]))
+                        value.append(float(gain[column]))
             count = len(fresh)
             self._engine.addCols(
                 count,
@@ -94,112 +114,203 @@ class Relaxation:
                 np.array(value),
             )
             self._columns = len(program.columns)
+            if self._faces:
+                matrix = Matrix.of(program)
+                for face in self._faces:
+                    self._shut(face, matrix, fresh.start)
+            self.primal = True
 
-    def aim(self, gains: IntArray) -> None:
-        """Maximise a goal from now on."""
+    def drop(self, rows: Sequence[int]) -> None:
+        """Leave out cuts that the last solution leaves slack: they would only slow the next solutions down."""
+        places = sorted(self._row[row] for row in rows if self._row[row] != DROPPED)
+        if not places:
+            return
+        self._engine.deleteRows(len(places), np.array(places, dtype=np.int32))
+        moved = np.arange(self._rows) - np.searchsorted(places, np.arange(self._rows))
+        gone = set(places)
+        self._row = [DROPPED if at == DROPPED or at in gone else int(moved[at]) for at in self._row]
+        self._held_row = {held: int(moved[at]) for held, at in self._held_row.items()}
+        self._rows -= len(places)
+
+    def aim(self, gains: IntArray, *, afresh: bool = False) -> None:
+        """Maximise a goal from now on; ``afresh`` where the last goal's basis would lead nowhere."""
+        self.primal = True
         count = self._columns
         self._engine.changeColsCost(count, np.arange(count, dtype=np.int32), -gains[:count].astype(float))
+        if afresh:
+            self._engine.clearSolver()
+            self.primal = False
 
-    def hold(self, held: Held, gains: IntArray) -> None:
-        """Do not lose the value of a step that is solved."""
-        support = np.flatnonzero(gains).astype(np.int32)
-        self._engine.addRow(float(held.value), np.inf, len(support), support, gains[support].astype(float))
+    def hold(self, held: Held, face: Face) -> None:
+        """Do not lose the value of a step that is solved: where its proof is exact, its face is all that says so."""
+        gains = self._program.gains(held.step)
+        if face.gap:
+            support = np.flatnonzero(gains).astype(np.int32)
+            self._engine.addRow(float(held.value), np.inf, len(support), support, gains[support].astype(float))
+            self._held_row[len(self._held)] = self._rows
+            self._rows += 1
         self._held.append(held)
-        self._held_row.append(self._rows)
-        self._rows += 1
+        self._faces.append(face)
+        self._shut(face, Matrix.of(self._program), 0)
+        for row in face.tight().tolist():
+            if self._row[row] == DROPPED:
+                continue
+            bound = float(self._program.bounds[row])
+            self._engine.changeRowBounds(self._row[row], bound, bound)
+
+    def _shut(self, face: Face, matrix: Matrix, start: int) -> None:
+        """Empty the columns, from one on, that would lose too much, and fill those that may not be less than full."""
+        losses = face.losses(self._program, matrix)
+        losses[:start] = 0
+        for column in np.flatnonzero(losses > face.gap).tolist():
+            self._engine.changeColBounds(column, 0.0, 0.0)
+            self.shut.add(column)
+        for column in np.flatnonzero(losses < -face.gap).tolist():
+            upper = _upper(self._program, [column])[0]
+            self._engine.changeColBounds(column, upper, upper)
 
     def solve(self) -> Relaxed:
-        """Solve from where the last solution was."""
+        """Solve from where the last solution was: by the primal method where columns or the goal changed."""
+        self._engine.setOptionValue("simplex_strategy", _PRIMAL if self.primal else _DUAL)
+        self.primal = False
         self._engine.run()
         status = self._engine.getModelStatus()
         if status == highspy.HighsModelStatus.kInfeasible:
             raise InfeasibleError
-        if status != highspy.HighsModelStatus.kOptimal:
+        if status not in {highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kModelEmpty}:
             raise FairallocError("solver.lp", f"the engine stopped: {status.name}", "report this season")
         solution = self._engine.getSolution()
         duals = -np.array(solution.row_dual)
+        place = np.array(self._row, dtype=np.int64)
+        prices = np.where(place == DROPPED, 0.0, duals[place])
+        tight = np.zeros(len(prices), dtype=bool)
+        for face in self._faces:
+            tight[face.tight()] = True
+        held = np.zeros(len(self._held))
+        for place, at in self._held_row.items():
+            held[place] = max(-duals[at], 0.0)
         return Relaxed(
             value=-self._engine.getObjectiveValue(),
             x=np.array(solution.col_value),
-            prices=np.maximum(duals[self._row], 0.0),
-            held=np.maximum(-duals[self._held_row], 0.0) if self._held_row else np.zeros(0),
+            prices=np.where(tight, prices, np.maximum(prices, 0.0)),
+            held=held,
             reduced=np.array(solution.col_dual),
         )
 
+    def fractional_rows(self, x: FloatArray, at_most: int) -> Iterator[tuple[IntArray, FloatArray]]:
+        """Rows of the basis' inverse where the last solution is broken, the most broken first.
 
-def whole(
-    program: Program,
-    columns: IntArray,
-    rows: Sequence[int],
-    gains: IntArray,
-    held: Sequence[tuple[int, IntArray]],
-) -> IntArray | None:
-    """(all columns,) the best whole solution that uses some columns only; None where there is none.
+        Yields:
+            the program's rows (-1 for one that holds a step), and their multipliers.
+        """
+        _, basic = self._engine.getBasicVariables()
+        basic = np.asarray(basic)
+        places = np.flatnonzero(basic >= 0)
+        broken = np.abs(x[basic[places]] - np.rint(x[basic[places]]))
+        order = np.lexsort((basic[places], -np.round(broken, 6)))
+        of_row = np.full(self._rows, -1)
+        place = np.array(self._row, dtype=np.int64)
+        there = np.flatnonzero(place != DROPPED)
+        of_row[place[there]] = there
+        for at in order[:at_most].tolist():
+            if broken[at] <= EPSILON:
+                return
+            _, values, count, index = self._engine.getBasisInverseRowSparse(int(places[at]))
+            kept = np.sort(index[:count][np.abs(values[index[:count]]) > TINY])
+            yield of_row[kept], values[kept]
+
+
+class Trial:
+    """The integer program over some columns and rows of a program.
 
     Args:
         program: the program.
         columns: that may be used.
-        rows: of the program that are kept (cuts that do not bind may be left out).
+        rows: that are kept (cuts that do not bind may be left out).
         gains: (all columns,) the goal.
         held: values that must not be lost, and their (all columns,) gains.
     """
-    engine = _engine()
-    engine.setOptionValue("mip_rel_gap", 0.0)
-    engine.setOptionValue("mip_abs_gap", 0.5)
-    place = {row: position for position, row in enumerate(rows)}
-    lp = highspy.HighsLp()
-    lp.num_col_, lp.num_row_ = len(columns), len(rows) + len(held)
-    lp.col_cost_ = -gains[columns].astype(float)
-    lp.col_lower_ = np.zeros(len(columns))
-    lp.col_upper_ = _upper(program, columns.tolist(), whole=True)
-    lp.row_lower_ = np.array(
-        [1.0 if row in program.forced else -np.inf for row in rows] + [float(value) for value, _ in held]
-    )
-    lp.row_upper_ = np.array([float(program.bounds[row]) for row in rows] + [np.inf] * len(held))
-    starts, index, value = [0], [], []
-    for column in columns.tolist():
-        for row, coefficient in program.entries[column]:
-            if row in place:
-                index.append(place[row])
-                value.append(float(coefficient))
-        for offset, (_, worth) in enumerate(held):
-            if worth[column]:
-                index.append(len(rows) + offset)
-                value.append(float(worth[column]))
-        starts.append(len(index))
-    lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-    lp.a_matrix_.start_ = np.array(starts, dtype=np.int32)
-    lp.a_matrix_.index_ = np.array(index, dtype=np.int32)
-    lp.a_matrix_.value_ = np.array(value)
-    lp.integrality_ = [highspy.HighsVarType.kInteger] * len(columns)
-    engine.passModel(lp)
-    engine.run()
-    status = engine.getModelStatus()
-    if status == highspy.HighsModelStatus.kInfeasible:
-        return None
-    if status != highspy.HighsModelStatus.kOptimal:
-        raise FairallocError("solver.mip", f"the engine stopped: {status.name}", "report this season")
-    solution = np.zeros(len(program.columns), dtype=np.int64)
-    solution[columns] = np.rint(np.array(engine.getSolution().col_value)).astype(np.int64)
-    return solution
 
+    def __init__(
+        self,
+        program: Program,
+        columns: IntArray,
+        rows: Sequence[int],
+        gains: IntArray,
+        held: Sequence[tuple[int, IntArray]],
+    ) -> None:
+        self._columns, self._count = columns, len(program.columns)
+        self._empty_is_allowed = all(value <= 0 for value, _ in held) and not program.forced
+        place = {row: position for position, row in enumerate(rows)}
+        lp = highspy.HighsLp()
+        lp.num_col_, lp.num_row_ = len(columns), len(rows) + len(held)
+        lp.col_cost_ = -gains[columns].astype(float)
+        lp.col_lower_ = np.zeros(len(columns))
+        lp.col_upper_ = _upper(program, columns.tolist(), whole=True)
+        lp.row_lower_ = np.array(
+            [1.0 if row in program.forced else -np.inf for row in rows] + [float(value) for value, _ in held]
+        )
+        lp.row_upper_ = np.array([float(program.bounds[row]) for row in rows] + [np.inf] * len(held))
+        starts, index, value = [0], [], []
+        for column in columns.tolist():
+            for row, coefficient in program.entries[column]:
+                if row in place:
+                    index.append(place[row])
+                    value.append(float(coefficient))
+            for offset, (_, worth) in enumerate(held):
+                if worth[column]:
+                    index.append(len(rows) + offset)
+                    value.append(float(worth[column]))
+            starts.append(len(index))
+        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
+        lp.a_matrix_.start_ = np.array(starts, dtype=np.int32)
+        lp.a_matrix_.index_ = np.array(index, dtype=np.int32)
+        lp.a_matrix_.value_ = np.array(value)
+        lp.integrality_ = [highspy.HighsVarType.kInteger] * len(columns)
+        self._lp = lp
 
-def coefficients(entries: Sequence[Entries]) -> tuple[IntArray, IntArray, IntArray]:
-    """Columns' entries as arrays: rows, columns, coefficients."""
-    rows = np.fromiter((row for column in entries for row, _ in column), dtype=np.int64)
-    values = np.fromiter((value for column in entries for _, value in column), dtype=np.int64)
-    columns = np.repeat(np.arange(len(entries)), [len(column) for column in entries])
-    return rows, columns, values
+    def solve(self, enough: int, most_nodes: int | None = MOST_NODES) -> IntArray | None:
+        """(all columns,) a whole solution, the best one or one that is worth ``enough``; None where none was found."""
+        if not len(self._columns):
+            return np.zeros(self._count, dtype=np.int64) if self._empty_is_allowed else None
+        engine = _engine()
+        engine.setOptionValue("mip_rel_gap", 0.0)
+        engine.setOptionValue("mip_abs_gap", 0.5)
+        engine.setOptionValue("objective_target", 0.5 - enough)
+        if most_nodes is not None:
+            engine.setOptionValue("mip_max_nodes", most_nodes)
+        engine.passModel(self._lp)
+        engine.run()
+        status = engine.getModelStatus()
+        if status == highspy.HighsModelStatus.kInfeasible:
+            return None
+        if status not in _ENDED:
+            raise FairallocError("solver.mip", f"the engine stopped: {status.name}", "report this season")
+        if engine.getInfo().primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+            return None
+        solution = np.zeros(self._count, dtype=np.int64)
+        solution[self._columns] = np.rint(np.array(engine.getSolution().col_value)).astype(np.int64)
+        return solution
 
 
 def _upper(program: Program, columns: Sequence[int], *, whole: bool = False) -> FloatArray:
     """The largest value of each column; rows bound the others, whose own bounds would take duals from the rows."""
     kept = (program.columns[column] for column in columns)
-    return np.array([float(c.upper) if isinstance(c, Target) else 1.0 if whole else np.inf for c in kept])
+    single = (Ask, Give) if whole else ()
+    return np.array(
+        [float(c.upper) if isinstance(c, Target) else 1.0 if isinstance(c, single) else np.inf for c in kept]
+    )
+
+
+class _Quiet(highspy.Highs):
+    """An engine that leaves stdout to the data that commands print there: no callbacks, no banner."""
+
+    def enableCallbacks(self) -> None:  # noqa: N802  # the engine's own name; it would print the banner
+        """Leave them off."""
 
 
 def _engine() -> highspy.Highs:
-    engine = highspy.Highs()
+    engine = _Quiet()
     engine.setOptionValue("output_flag", False)
     engine.setOptionValue("threads", 1)
     return engine

@@ -23,16 +23,18 @@ class Pot:
         signature: what decides which of its stalls suit.
         width: how many stalls a run has.
         number: a stall that a run must hold by the choice made; None for any.
-        own: a site that a run must hold because the applicant held it before; 0 for any.
+        own: sites that a run must hold, because the applicant held them before or is sure of them; none for any.
         group: the product group, where spacing looks at it; else "".
+        run: the one run that it takes; none for any.
     """
 
     fair: str
     signature: Signature
     width: int
     number: str | None = None
-    own: SiteNo = SiteNo(0)
+    own: tuple[SiteNo, ...] = ()
     group: str = ""
+    run: Run = ()
 
 
 class Runs:
@@ -60,8 +62,14 @@ class Runs:
         """The sites of a fair in a period."""
         return [self._sites[number] for number in self._by_fair.get((fair, period), [])]
 
+    def numbers_at(self, fair: str, period: str) -> list[SiteNo]:
+        """The numbers of the sites of a fair in a period."""
+        return self._by_fair.get((fair, period), [])
+
     def of(self, pot: Pot) -> list[Run]:
         """The runs that a pot reaches."""
+        if pot.own and self._sites[pot.own[0]].fair_id != pot.fair:
+            return []
         key = (pot.fair, pot.signature, pot.width)
         if key not in self._known:
             self._known[key] = self._find(*key)
@@ -69,20 +77,22 @@ class Runs:
         if pot.number is not None:
             found = [run for run in found if any(self._sites[n].number == pot.number for n in run)]
         if pot.own:
-            found = [run for run in found if pot.own in run]
+            found = [run for run in found if set(pot.own) <= set(run)]
+        if pot.run:
+            found = [run for run in found if run == pot.run]
         return found
 
-    def stretches(self, spacing: Spacing | None, pot: Pot, run: Run) -> list[str]:
-        """The stretches of its row that a run touches, in each of which one application of its group may stand.
+    def stretches(self, spacing: Spacing | None, group: str, run: Run) -> list[str]:
+        """The stretches of its row that a run touches, in each of which one application of a group may stand.
 
         A stretch begins at each position and is as long as the spacing reaches: two runs come too close exactly where
         some stretch touches both.
         """
-        if spacing is None or not pot.group:
+        if spacing is None or not group:
             return []
         first, last = self._sites[run[0]], self._sites[run[-1]]
         return [
-            spacing.key_of(first.fair_id, first.period, first.row, position, pot.group)
+            spacing.key_of(first.fair_id, first.period, first.row, position, group)
             for position in range(first.position - spacing.distance, last.position + 1)
         ]
 

@@ -1,30 +1,44 @@
-"""One step to its proven optimum: relax, cut, and solve whole what reduced costs leave open."""
+"""One step to its proven optimum: relax, cut, look for a whole solution near the relaxation's, until the two meet."""
 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from fairalloc.rules import Step
+from fairalloc.rules import Goal, Step
 from solver.problem import IntArray
-from solver.program.cuts import find_cuts
-from solver.program.model import Cut, FloatArray, Program, Row
+from solver.program.cuts import Found, find_cuts
+from solver.program.faces import Face, Matrix, lifted
+from solver.program.model import Ask, FloatArray, Program, Row
 from solver.program.prices import Bounds, Prices
-from solver.program.relaxation import Held, InfeasibleError, Relaxation, Relaxed, whole
+from solver.program.relaxation import MOST_NODES, Held, InfeasibleError, Relaxation, Relaxed, Trial
+from solver.program.tableau import tableau_cuts
 from solver.program.wishes import add_columns
 
+PROMISING = frozenset({Goal.RESERVES, Goal.MINIMUMS})
 PRIMES = (2, 3)
 CUTS_AT_ONCE = 150
-NEAR = 20.0
+BASIC_CUTS_AT_ONCE = 100
+LOOK_EVERY = 2
+"""Rounds in which the relaxation promises the same before a whole solution is looked for."""
 FEW = 20
 """Cuts of one prime that are enough for a round."""
-ROUNDS = 60
-PATIENCE = 4
-"""Rounds without much progress before the search turns to whole solutions."""
+ROUNDS = 40
+"""Rounds of cutting by primes at most."""
+BASIC_ROUNDS = 40
+"""Rounds of cutting by rows of the basis at most."""
 PROGRESS = 0.02
-"""Of the distance that cuts have closed so far, what a patient round has to add."""
+"""Of the distance that cuts have closed so far, what a round has to add to count as progress."""
+PATIENCE = 3
+"""Rounds without progress before cutting by primes ends."""
+STARTED = 1e-4
+"""Columns for any fair need not all be there before cutting begins: what a round must add to the value, as a share."""
+EVERYWHERE = 30
+"""Columns of one request for any fair that a whole solution may choose from."""
 EPSILON = 1e-5
 
 
@@ -42,148 +56,235 @@ class Search:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._relaxation = Relaxation(program)
-        self._held: list[Held] = []
-        self._open = np.zeros(0, dtype=bool)
+        self._begin()
 
-    def solve(self, step: Step) -> Solved:
-        """The optimum of a step among the solutions that are best on the steps before.
+    def _begin(self) -> None:
+        self._relaxation = Relaxation(self._program)
+        self._held: list[Held] = []
+        self._faces: list[Face] = []
+        self._last: IntArray | None = None
+
+    def solve(self, steps: Sequence[Step]) -> list[Solved]:
+        """The optimum of each step among the solutions that are best on the steps before; the last one's is best on all.
+
+        Stalls towards quotas and minimums are first taken to be as many as the relaxation promises, which a later
+        step's solution then has to show; where it cannot, they are solved as all steps are.
 
         Raises:
             InfeasibleError: when no allocation keeps all that is forced.
         """
+        for promising in (PROMISING, frozenset[Goal]()):
+            if promising is PROMISING and not any(step.goal in PROMISING for step in steps[:-1]):
+                continue
+            try:
+                return [
+                    self._promise(step) if step.goal in promising and step is not steps[-1] else self._optimum(step)
+                    for step in steps
+                ]
+            except InfeasibleError:
+                if not promising:
+                    raise
+                self._begin()
+        return []
+
+    def _promise(self, step: Step) -> Solved:
+        """What the relaxation promises for a step, rounded down; cuts are tried where there is something to round."""
         self._relaxation.aim(self._program.gains(step))
         relaxed = self._priced(step)
-        best: IntArray | None = None
-        patience, start = PATIENCE, relaxed.value
+        value = math.floor(relaxed.value + EPSILON)
+        if relaxed.value - value > EPSILON:
+            self._by_primes(step, relaxed, patience=1)
+            relaxed = self._priced(step)
+            value = math.floor(relaxed.value + EPSILON)
+        if self._last is not None and self._value(step, self._last) < value:
+            self._last = None
+        return self._settled(step, value, relaxed, np.zeros(0, dtype=np.int64))
+
+    def _optimum(self, step: Step) -> Solved:
+        self._relaxation.aim(self._program.gains(step), afresh=True)
+        relaxed = self._by_primes(step, self._priced(step, STARTED))
+        relaxed = self._priced(step)
+        best = self._last
+        if self._broken(relaxed.x).any():
+            relaxed, best = self._by_basis(step, relaxed, best)
+        if best is None or self._short(step, best, relaxed):
+            best = self._whole(step, relaxed, best)
+        if best is None:
+            raise InfeasibleError
+        self._last = best
+        return self._settled(step, self._value(step, best), relaxed, best)
+
+    def _settled(self, step: Step, value: int, relaxed: Relaxed, x: IntArray) -> Solved:
+        prices = Bounds(self._program).best(step, relaxed, self._held, self._faces, value)
+        held = Held(step, value)
+        self._relaxation.hold(held, prices.face)
+        self._held.append(held)
+        self._faces.append(prices.face)
+        return Solved(x, value, prices)
+
+    def _by_primes(self, step: Step, relaxed: Relaxed, patience: int = PATIENCE) -> Relaxed:
+        """Cut by sums of rows modulo small primes until that leads nowhere."""
+        left, start = patience, relaxed.value
         for _ in range(ROUNDS):
             before = relaxed.value
-            if not self._cut(relaxed):
+            slack = self._slack(relaxed.x)
+            found: list[Found] = []
+            for prime in PRIMES:
+                found += find_cuts(self._program, relaxed.x, slack, relaxed.prices, prime, CUTS_AT_ONCE)
+                if len(found) >= FEW:
+                    break
+            if not self._add(found):
+                break
+            relaxed = self._relaxation.solve()
+            if self._wish(step, relaxed, EPSILON):
+                relaxed = self._relaxation.solve()
+            left = patience if self._progressed(start, before, relaxed.value) else left - 1
+            if not left:
+                break
+        return relaxed
+
+    def _by_basis(self, step: Step, relaxed: Relaxed, best: IntArray | None) -> tuple[Relaxed, IntArray | None]:
+        """Cut by rows of the basis until a whole solution is as good as the relaxation."""
+        promised, since = math.inf, 0
+        for _ in range(BASIC_ROUNDS):
+            if not self._broken(relaxed.x).any():
+                break
+            slack = self._slack(relaxed.x)
+            self._drop(slack)
+            found = tableau_cuts(self._program, self._relaxation, relaxed.x, slack, BASIC_CUTS_AT_ONCE)
+            if not self._add(found):
                 break
             relaxed = self._priced(step)
-            if before - relaxed.value > max(PROGRESS * (start - relaxed.value), EPSILON):
-                patience = PATIENCE
-                continue
-            patience -= 1
-            if patience == 0:
-                if best is not None:
+            since = since + 1 if math.floor(relaxed.value + EPSILON) == promised else 0
+            promised = math.floor(relaxed.value + EPSILON)
+            if since and since % LOOK_EVERY == 0:
+                best = self._trial(step, relaxed, next(self._near(relaxed, best, step)), best)
+                if not self._short(step, best, relaxed):
                     break
-                best = self._whole(step, relaxed)
-                relaxed = self._priced(step)
-                if self._value(step, best) >= math.floor(relaxed.value + EPSILON):
-                    break
-                patience = 2 * PATIENCE
-        if best is None or self._value(step, best) < math.floor(relaxed.value + EPSILON):
-            best = self._whole(step, relaxed)
-            relaxed = self._priced(step)
-        value = self._value(step, best)
-        prices = Bounds(self._program).best(step, relaxed, self._held, value)
-        self._hold(step, value, relaxed)
-        return Solved(best, value, prices)
+        return relaxed, best
+
+    def _drop(self, slack: FloatArray) -> None:
+        loose = np.flatnonzero(slack > EPSILON).tolist()
+        self._relaxation.drop([row for row in loose if row in self._program.cuts])
+
+    @staticmethod
+    def _progressed(start: float, before: float, value: float) -> bool:
+        return before - value > max(PROGRESS * (start - value), EPSILON)
 
     def _value(self, step: Step, x: IntArray) -> int:
         return int(self._program.gains(step)[: len(x)] @ x)
 
-    def _priced(self, step: Step) -> Relaxed:
-        """The relaxation over all columns there could be: those worth it are made until none is."""
+    def _short(self, step: Step, best: IntArray | None, relaxed: Relaxed) -> bool:
+        """Whether a solution falls short of what the relaxation still promises."""
+        return best is None or self._value(step, best) < math.floor(relaxed.value + EPSILON)
+
+    def _priced(self, step: Step, least_progress: float = 0.0) -> Relaxed:
+        """The relaxation over all columns there could be: those worth it are made until none is, or little is won."""
+        before = -math.inf
         while True:
             relaxed = self._relaxation.solve()
+            if least_progress and relaxed.value - before < least_progress * abs(relaxed.value):
+                return relaxed
+            before = relaxed.value
             if not self._wish(step, relaxed, EPSILON):
                 return relaxed
 
-    def _wish(self, step: Step, relaxed: Relaxed, least: float, *, every: bool = False) -> int:
+    def _wish(self, step: Step, relaxed: Relaxed, least: float) -> int:
         program = self._program
+        if not program.wishes:
+            return 0
         weights = {held.step: float(price) for held, price in zip(self._held, relaxed.held, strict=True)} | {step: 1.0}
-        pots = relaxed.prices[program.pot_row] if program.pots else np.zeros(0)
+        prices = relaxed.prices
+        if self._faces:
+            prices, weights = lifted(program, Matrix.of(program), prices, weights, self._faces)
+        pots = prices[program.pot_row] if program.pots else np.zeros(0)
         applications = {
-            int(program.row_name[row]): float(relaxed.prices[row])
-            for row, kind in enumerate(program.row_kind[: len(relaxed.prices)])
+            int(str(program.row_name[row])): float(prices[row])
+            for row, kind in enumerate(program.row_kind[: len(prices)])
             if kind is Row.APPLICATION
         }
-        many = {"at_once": len(program.pots)} if every else {}
-        added = add_columns(program, weights, relaxed.prices, pots, applications, least, **many)
+        added = add_columns(program, weights, prices, pots, applications, least)
         if added:
             self._relaxation.extend()
             self._relaxation.aim(program.gains(step))
         return added
 
-    def _cut(self, relaxed: Relaxed) -> int:
-        """Add cuts that the relaxation's solution violates."""
-        program = self._program
-        slack = self._slack(relaxed.x)
-        found: list[tuple[Cut, dict[int, int], int]] = []
-        for prime in PRIMES:
-            found += find_cuts(program, relaxed.x, slack, relaxed.prices, prime, CUTS_AT_ONCE)
-            if len(found) >= FEW:
-                break
+    def _add(self, found: list[Found]) -> int:
         for cut, columns, bound in found:
-            program.add_cut(cut, bound, columns)
+            self._program.add_cut(cut, bound, columns)
         self._relaxation.extend()
         return len(found)
 
     def _slack(self, x: FloatArray) -> FloatArray:
-        slack = np.array(self._program.bounds, dtype=float)
-        for column in np.flatnonzero(x).tolist():
-            for row, coefficient in self._program.entries[column]:
-                slack[row] -= coefficient * x[column]
-        return slack
+        rows, columns, values = self._program.matrix()
+        taken = np.bincount(rows, weights=values * x[columns], minlength=len(self._program.bounds))
+        return np.array(self._program.bounds, dtype=float) - taken
 
-    def _whole(self, step: Step, relaxed: Relaxed) -> IntArray:
-        """The best whole solution: columns that would lose more than it leaves to the bound cannot be in a better one.
+    @staticmethod
+    def _broken(x: FloatArray) -> IntArray:
+        return np.flatnonzero(np.abs(x - np.rint(x)) > EPSILON)
 
-        Near the relaxation's solution first: where that is whole already it is kept, and often nothing is lost.
+    def _whole(self, step: Step, relaxed: Relaxed, best: IntArray | None) -> IntArray | None:
+        """A whole solution near the relaxation's, not worse than the best one known.
+
+        First among columns that cost the relaxation nothing, at fairs where its solution is broken; then at all fairs;
+        then among all columns that cost no more than what is missing.
         """
-        room = NEAR
-        if self._wish(step, relaxed, -room, every=True):
-            relaxed = self._relaxation.solve()
-        near = self._best_of(step, relaxed, self._near(relaxed, room))
-        if near is not None and self._value(step, near) >= math.floor(relaxed.value + EPSILON):
-            return near
-        if near is not None:
-            room = max(room, relaxed.value - self._value(step, near))
-        while True:
-            if self._wish(step, relaxed, -room, every=True):
-                relaxed = self._relaxation.solve()
-            kept = self._kept(relaxed, room)
-            everything = len(kept) == len(self._program.columns)
-            found = self._best_of(step, relaxed, kept)
-            if found is None and everything:
-                raise InfeasibleError
-            if found is None:
-                room *= 8
-            elif relaxed.value - self._value(step, found) <= room or everything:
-                return found
-            else:
-                room = max(2 * room, relaxed.value - self._value(step, found))
+        for columns in self._near(relaxed, best, step):
+            best = self._trial(step, relaxed, columns, best)
+            if not self._short(step, best, relaxed):
+                break
+        if best is None:
+            best = self._trial(step, relaxed, np.arange(len(self._program.columns)), best, None)
+        return best
 
-    def _best_of(self, step: Step, relaxed: Relaxed, columns: IntArray) -> IntArray | None:
-        """The best whole solution of some columns; cuts that do not bind are left out."""
+    def _trial(
+        self,
+        step: Step,
+        relaxed: Relaxed,
+        columns: IntArray,
+        best: IntArray | None,
+        most_nodes: int | None = MOST_NODES,
+    ) -> IntArray | None:
         rows = [
             row
             for row, kind in enumerate(self._program.row_kind)
             if kind is not Row.CUT or relaxed.prices[row] > EPSILON
         ]
         held = [(one.value, self._program.gains(one.step)) for one in self._held]
-        return whole(self._program, columns, rows, self._program.gains(step), held)
+        trial = Trial(self._program, columns, rows, self._program.gains(step), held)
+        found = trial.solve(math.floor(relaxed.value + EPSILON), most_nodes)
+        worse = found is None or (best is not None and self._value(step, found) <= self._value(step, best))
+        return best if worse else found
 
-    def _near(self, relaxed: Relaxed, room: float) -> IntArray:
-        """Columns at fairs where the relaxation's solution is broken, and those that it uses elsewhere."""
+    def _near(self, relaxed: Relaxed, best: IntArray | None, step: Step) -> Iterator[IntArray]:
         program, x = self._program, relaxed.x
-        broken = np.flatnonzero(np.abs(x - np.rint(x)) > EPSILON).tolist()
-        fairs = {program.fair_of(column) for column in broken}
-        kept = self._kept(relaxed, room).tolist()
-        return np.array([c for c in kept if x[c] > EPSILON or program.fair_of(c) in fairs | {None}], dtype=np.int64)
+        count = len(x)
+        used = x > EPSILON
+        if best is not None:
+            used[: len(best)] |= best > 0
+        free = relaxed.reduced <= EPSILON
+        shut = np.fromiter(self._relaxation.shut, dtype=np.int64, count=len(self._relaxation.shut))
+        free[shut] = False
+        free &= self._few_everywhere(relaxed)
+        fairs = {program.fair_of(column) for column in self._broken(x).tolist()} | {None}
+        at = np.fromiter((program.fair_of(column) in fairs for column in range(count)), dtype=bool, count=count)
+        yield np.flatnonzero(used | (free & at))
+        yield np.flatnonzero(used | free)
+        missing = math.inf if best is None else relaxed.value - self._value(step, best)
+        open_ = relaxed.reduced <= missing
+        open_[shut] = False
+        yield np.flatnonzero(used | open_)
 
-    def _kept(self, relaxed: Relaxed, room: float) -> IntArray:
-        kept = relaxed.reduced <= room
-        kept[: len(self._open)] &= self._open
-        return np.flatnonzero(kept)
-
-    def _hold(self, step: Step, value: int, relaxed: Relaxed) -> None:
-        held = Held(step, value)
-        self._relaxation.hold(held, self._program.gains(step))
-        self._held.append(held)
-        # What would lose more than the gap cannot be part of a solution that keeps the value.
-        still = relaxed.reduced <= relaxed.value - value + EPSILON
-        still[: len(self._open)] &= self._open
-        self._open = still
+    def _few_everywhere(self, relaxed: Relaxed) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+        """(columns,) whether a column is not one of many alike, by which one request could go to any fair."""
+        kept = np.ones(len(relaxed.x), dtype=bool)
+        of: dict[tuple[int, int], list[int]] = defaultdict(list)
+        for column in self._program.anywhere:
+            what = self._program.columns[column]
+            if isinstance(what, Ask):
+                of[what.index, what.rank].append(column)
+        for columns in of.values():
+            columns.sort(key=lambda column: (-relaxed.x[column], relaxed.reduced[column], column))
+            kept[columns[EVERYWHERE:]] = False
+        return kept

@@ -21,12 +21,14 @@ from fairalloc.allocation import (
 )
 from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.model import Choice, Site
-from fairalloc.rules import Goal, Rules
+from fairalloc.rules import Goal, Rules, Step
 from solver.problem import IntArray
+from solver.program.charges import multipliers, needed
 from solver.program.model import Ask, Give, Program, Row
 from solver.program.prices import Prices
 from solver.program.runs import Run, Runs
 from solver.program.search import Search, Solved
+from solver.program.values import values
 
 SMALL = 300
 """Below this many candidates a part is solved faster than a process for it starts."""
@@ -42,6 +44,9 @@ class Part:
     sites: Mapping[SiteNo, Site]
     returning: Mapping[ApplicationNo, tuple[SiteNo, ...]]
     queue_length: int
+    earlier: Mapping[str, int]
+    standing: Mapping[ApplicationNo, Run]
+    steps: tuple[Step, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,11 +81,12 @@ def solve_program(request: AllocationRequest) -> AllocationResult:
             bound=sum(result.proofs[place][1] for result in results),
             parts=tuple(result.proofs[place][2] for result in results),
         )
-        for place, step in enumerate(request.rules.steps)
+        for place, step in enumerate(request.steps)
     )
     placements = sorted((p for result in results for p in result.placements), key=lambda p: p.application_no)
     unplaceable = frozenset(number for result in results for number in result.unplaceable)
-    return AllocationResult(tuple(placements), proofs, unplaceable, {"parts": time.perf_counter() - started})
+    seconds = {"parts": time.perf_counter() - started}
+    return AllocationResult(tuple(placements), proofs, unplaceable, seconds, standing=request.standing)
 
 
 def _parts(request: AllocationRequest) -> list[Part]:
@@ -100,24 +106,52 @@ def _parts(request: AllocationRequest) -> list[Part]:
             candidates := tuple(sorted((c for c in request.candidates if c.period in names), key=lambda c: c.position)),
             {number: site for number, site in request.sites.items() if site.period in names},
             {c.application_no: tuple(held[c.application_no]) for c in candidates if c.application_no in held},
-            len(request.candidates),
+            request.length,
+            dict(request.earlier),
+            {
+                c.application_no: run
+                for c in candidates
+                if (run := request.standing.get(c.application_no)) and _is_in(request, run, c.period)
+            },
+            request.steps,
         )
         for names in periods
     ]
 
 
+def _is_in(request: AllocationRequest, run: Run, period: str) -> bool:
+    """Whether all sites of a run are ones of a period."""
+    return all(number in request.sites and request.sites[number].period == period for number in run)
+
+
 def solve_part(part: Part) -> PartResult:
     """Solve one part. A plain function of its argument, so that it can run in a process of its own."""
-    program = Program(part.rules, Runs(part.sites), part.candidates, part.queue_length, part.returning)
-    search = Search(program)
-    solved = [search.solve(step) for step in part.rules.steps]
-    placements = tuple(_placements(part, program, solved[-1].x))
+    program = Program(
+        part.rules,
+        Runs(part.sites),
+        part.candidates,
+        part.queue_length,
+        part.returning,
+        part.standing,
+        part.earlier,
+    )
     numbers = [candidate.application_no for candidate in part.candidates]
     reached = program.reached
+    if not reached:
+        nothing = (0, 0, PartProof(part.periods, {}, {}))
+        return PartResult((), frozenset(numbers), (nothing,) * len(part.steps))
+    search = Search(program)
+    solved = search.solve(part.steps)
+    placements = tuple(_placements(part, program, solved[-1].x))
+    # A later step may have bettered an earlier one: what is stated is what the outcome is worth.
+    worth = values(program, placements, part.returning, part.steps)
     return PartResult(
         placements=placements,
         unplaceable=frozenset(number for index, number in enumerate(numbers) if index not in reached),
-        proofs=tuple((one.value, one.prices.bound, _proof(part, program, place, one)) for place, one in enumerate(solved)),
+        proofs=tuple(
+            (worth[place], one.prices.bound(worth[:place]), _proof(part, program, place, one))
+            for place, one in enumerate(solved)
+        ),
     )
 
 
@@ -126,7 +160,7 @@ def _proof(part: Part, program: Program, place: int, solved: Solved) -> PartProo
     of: dict[Row, dict[object, int]] = defaultdict(dict)
     for row, price in prices.rows.items():
         of[program.row_kind[row]][program.row_name[row]] = price
-    labels = [step.label for step in part.rules.steps[:place]]
+    labels = [step.label for step in part.steps[:place]]
     return PartProof(
         periods=part.periods,
         multipliers=dict(zip(labels, prices.multipliers, strict=True)),
@@ -141,18 +175,12 @@ def _proof(part: Part, program: Program, place: int, solved: Solved) -> PartProo
 
 def _cuts(part: Part, program: Program, prices: Prices) -> tuple[CutProof, ...]:
     """The cuts with a price, and those they are made of, in an order in which each can be added up."""
-    wanted: set[int] = set()
-    waiting = [row for row in prices.rows if row in program.cuts]
-    while waiting:
-        row = waiting.pop()
-        if row not in wanted:
-            wanted.add(row)
-            waiting += [of for of in program.cuts[row].multipliers if of in program.cuts]
+    wanted = needed(program, [row for row in prices.rows if row in program.cuts])
     order = {row: number for number, row in enumerate(sorted(wanted))}
     told = []
     for row in order:
         of: dict[Row, dict[object, int]] = defaultdict(dict)
-        for other, multiplier in program.cuts[row].multipliers.items():
+        for other, multiplier in multipliers(program, row).items():
             of[program.row_kind[other]][order.get(other, program.row_name[other])] = multiplier
         told.append(
             CutProof(
@@ -176,7 +204,7 @@ def _placements(part: Part, program: Program, solution: IntArray) -> Iterator[Pl
     requests: dict[int, list[int]] = defaultdict(list)
     for column in solution.nonzero()[0].tolist():
         match program.columns[column]:
-            case Ask(index, _, pot, _):
+            case Ask(index, _, pot):
                 requests[pot].append(index)
             case Give(pot, run):
                 free[pot].append(run)

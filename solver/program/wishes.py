@@ -12,6 +12,7 @@ from solver.program.model import Ask, FloatArray, Program, Wish
 
 AT_ONCE = 10
 """Columns made of one request in one round."""
+STRIDE = 7
 
 
 def surpluses(
@@ -19,10 +20,11 @@ def surpluses(
     weights: Mapping[Step, int] | Mapping[Step, float],
     rows: FloatArray | IntArray,
     pots: FloatArray | IntArray,
+    never: float,
 ) -> Iterator[tuple[Wish, int, int, FloatArray | IntArray]]:
     """For each ask for any fair, (candidate, rank), what it is worth beyond prices at each fair of its wish.
 
-    Cuts are left out: their prices could only make it less.
+    ``never`` stands where there is a column already. Cuts are left out: their prices could only make it less.
     """
     for wish in program.wishes.values():
         if not wish.pots:
@@ -34,7 +36,9 @@ def surpluses(
         width = program.pots[wish.pots[0]].width
         for index, rank in wish.asks:
             own = sum(coefficient * rows[row] for row, coefficient in program.held_by(index, width))
-            yield wish, index, rank, program.worth(weights, Ask(index, rank, wish.pots[0])) - own - price
+            surplus = program.worth(weights, Ask(index, rank, wish.pots[0])) - own - price
+            surplus[wish.made.get((index, rank), [])] = never
+            yield wish, index, rank, surplus
 
 
 def add_columns(
@@ -44,18 +48,15 @@ def add_columns(
     pots: FloatArray,
     applications: Mapping[int, float],
     least: float,
-    *,
-    at_once: int = AT_ONCE,
 ) -> int:
     """Make columns of asks whose surplus over all prices, their application's included, is at least so much."""
     chosen: list[tuple[Wish, int, int, int]] = []
-    for wish, index, rank, surplus in surpluses(program, weights, rows, pots):
+    for wish, index, rank, surplus in surpluses(program, weights, rows, pots, -np.inf):
         left = surplus - applications.get(index, 0.0)
-        best = np.argsort(-left, kind="stable")[:at_once]
+        # Of fairs that are worth the same each request begins with another, or all would crowd into one.
+        turned = (np.arange(len(left)) - STRIDE * index) % len(left)
+        best = np.lexsort((turned, -left))[:AT_ONCE]
         chosen += [(wish, int(place), index, rank) for place in best.tolist() if left[place] >= least]
-    added = 0
     for wish, place, index, rank in chosen:
-        if (index, rank, wish.pots[place]) not in program.fulfilled:
-            program.fulfil(wish, place, index, rank)
-            added += 1
-    return added
+        program.fulfil(wish, place, index, rank)
+    return len(chosen)

@@ -16,7 +16,7 @@ from fairalloc.errors import FairallocError
 from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.model import Site
 from fairalloc.rules import QuotaQueue, Rules, counted_category
-from solver.problem import Signature
+from solver.problem import Signatures
 from solver.quota_queue.distribution import distribute
 from solver.quota_queue.forms import VEGETABLES, Cell, Distribution, Form, Kind, Places
 
@@ -25,12 +25,18 @@ def solve_quota_queue(request: AllocationRequest) -> AllocationResult:
     """Distribute by counts.
 
     Raises:
-        FairallocError: when the rules have no table `[quota_queue]`.
+        FairallocError: when the rules have no table `[quota_queue]`, or somebody is sure of a site, or is to keep one.
     """
     started = time.perf_counter()
     table = request.rules.quota_queue
     if table is None:
         raise FairallocError("rules.quota-queue", "the rules have no table [quota_queue]", "add it to season.toml")
+    if any(candidate.keeps for candidate in request.candidates):
+        message = "the mechanism quota-queue counts places and cannot keep an application on a site"
+        raise FairallocError("rules.decisions", message, "remove it from preallocations.csv, or take another mechanism")
+    if request.standing:
+        message = "the mechanism quota-queue leaves nothing open that holders could keep their sites by"
+        raise FairallocError("rules.keep", message, "allocate without --keep")
     numbers = _category_numbers(request.rules, table)
     sites = _sites_by_cell(request, numbers)
     cells = {cell: _places(table, cell, [request.sites[site] for site in there]) for cell, there in sites.items()}
@@ -99,14 +105,12 @@ def _numbered(
 ) -> tuple[Placement, ...]:
     """A stall for every place that was given, in the order of decision."""
     free = {cell: list(there) for cell, there in sites.items()}
-    own_sites = {category.id for category in request.rules.categories if category.own_sites}
+    signatures = Signatures(request.rules)
     candidates = {str(candidate.application_no): candidate for candidate in request.candidates}
     placements = []
     for cell, number in told.placed:
         candidate = candidates[number]
-        pools = frozenset(pool.id for pool in request.rules.pools if candidate.kind in pool.kinds)
-        own = candidate.category in own_sites
-        signature = Signature(candidate.period, candidate.category, candidate.needs, pools, own)
+        signature = signatures.of(candidate)
         here = free[cell]
         site = next((site for site in here if signature.suits(request.sites[site])), here[0])
         here.remove(site)

@@ -6,7 +6,9 @@ import itertools
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
-from solver.verify.season import Row, Season, Tables, adjacent, suits
+from solver.verify.counts import Counts
+from solver.verify.preallocated import Kept
+from solver.verify.season import Row, Season, Tables, adjacent
 
 FIRST_CHOICE, LOWER_CHOICE, OUTRANKED, NO_SUITABLE_SITE, CAP_REACHED = "40", "41", "60", "61", "62"
 
@@ -60,7 +62,7 @@ def _placement_wrong(season: Season, application: Row, run: Sequence[Row]) -> It
         yield f"it is given {len(run)} sites, which is not what it may have"
     if not all(adjacent(one, other) for one, other in itertools.pairwise(run)):
         yield "the sites do not stand side by side"
-    if not all(suits(site, season.signature(application)) for site in run):
+    if not all(season.suits(site, season.signature(application)) for site in run):
         yield "the rules do not let it use these sites"
     if not _best_rank(application, run):
         yield "none of its choices means these sites"
@@ -73,54 +75,68 @@ def _best_rank(application: Row, run: Sequence[Row]) -> int:
     return next((rank for rank, choice in enumerate(application["choices"].split("|"), start=1) if choice in met), 0)
 
 
-def _counted(season: Season) -> Counter[str]:
+def _counted(season: Season, counts: Counts) -> Counter[str]:
     """Stalls given, by the caps that they count against."""
     counted: Counter[str] = Counter()
     for application, outcome in season.placed():
         sites = outcome["site_ids"].split("|")
         fair = season.sites[sites[0]]["fair_id"] if sites[0] in season.sites else ""
-        for key in itertools.chain(season.cap_keys(application), season.fair_cap_keys(fair, application)):
-            counted[key] += len(sites)
+        for name in counts.caps(application, fair):
+            counted[name] += len(sites)
     return counted
 
 
-def no_cap_is_passed(season: Season) -> Iterator[str]:
+def no_cap_is_passed(season: Season, counts: Counts) -> Iterator[str]:
     """No applicant, owner or kind of goods has more stalls than its cap."""
-    for key, number in sorted(_counted(season).items()):
-        if number > season.limit(key):
-            yield f"outcome.csv: the cap {key} allows {season.limit(key)} stalls, {number} are given"
+    for name, number in sorted(_counted(season, counts).items()):
+        if number > counts.limit(name):
+            yield f"outcome.csv: the cap {name} allows {counts.limit(name)} stalls, {number} are given"
 
 
-def no_neighbours_of_one_group(season: Season) -> Iterator[str]:
-    """In no stretch of a row, as long as the spacing rule reaches, stand two applications of one group."""
+def no_neighbours_of_one_group(season: Season, counts: Counts) -> Iterator[str]:
+    """In no stretch of a row, as long as a hard spacing rule reaches, stand two applications of one group."""
+    if counts.soft:
+        return
     holders: dict[str, list[str]] = defaultdict(list)
-    for application, outcome in season.placed():
-        run = [season.sites[site_id] for site_id in outcome["site_ids"].split("|") if site_id in season.sites]
-        for key in season.stretches(run, application["group"]) if run else ():
-            holders[key].append(application["application_id"])
+    for application, run in season.runs_given():
+        for name in counts.stretches(run, application["group"]):
+            holders[name].append(application["application_id"])
     for names in sorted({tuple(names) for names in holders.values() if len(names) > 1}):
         yield f"outcome.csv: {', '.join(names)} sell the same and stand too close together"
 
 
-def reasons_are_true(season: Season) -> Iterator[str]:
+def reasons_are_true(season: Season, counts: Counts, kept: Kept) -> Iterator[str]:
     """Statuses and reason codes fit each other and the facts."""
-    counted = _counted(season)
+    counted = _counted(season, counts)
     for application_id, outcome in season.outcome.items():
         application = season.applications.get(application_id)
         if application is None:
             continue
         if outcome["status"] == "ALLOCATED":
-            true = FIRST_CHOICE if outcome["choice_rank"] == "1" else LOWER_CHOICE
+            usual = FIRST_CHOICE if outcome["choice_rank"] == "1" else LOWER_CHOICE
+            true = kept.reason(application_id) or usual
         elif outcome["status"] == "WAITLISTED":
             if outcome["site_ids"] or outcome["choice_rank"]:
                 yield f"outcome.csv: {application_id} is on the waiting list but has a site or a choice rank"
-            least = season.widths(application)[0]
-            signature = season.signature(application)
-            reachable = any(season.runs(choice, signature, least) for choice in application["choices"].split("|"))
-            capped = any(season.limit(key) - counted[key] < least for key in season.cap_keys(application))
-            true = NO_SUITABLE_SITE if not reachable else CAP_REACHED if capped else OUTRANKED
+            true = _why_waiting(season, counts, counted, application)
         else:
             yield f"outcome.csv: {application_id} has the status {outcome['status']!r}"
             continue
         if outcome["reason_code"] != true:
             yield f"outcome.csv: {application_id} has reason {outcome['reason_code']!r}; the facts say {true}"
+
+
+def _why_waiting(season: Season, counts: Counts, counted: Counter[str], application: Row) -> str:
+    """No choice offers what is asked for, caps leave no room wherever one does, or others came first."""
+    least, signature = season.widths(application)[0], season.signature(application)
+    choices = application["choices"].split("|")
+    fairs = {fair for choice in choices for fair in season.runs(choice, signature, least)}
+    if not fairs:
+        return NO_SUITABLE_SITE
+
+    def is_full(names: Iterator[str]) -> bool:
+        return any(counts.limit(name) - counted[name] < least for name in names)
+
+    everywhere = is_full(counts.held_caps(application, None))
+    capped = everywhere or all(is_full(counts.held_caps(application, fair)) for fair in fairs)
+    return CAP_REACHED if capped else OUTRANKED

@@ -1,4 +1,4 @@
-"""Do the prices prove that nothing better is allowed? The bound of the package's head, in integers."""
+"""Is what the certificate states true: are its prices prices, its values those of the outcome, its bounds proven?"""
 
 from __future__ import annotations
 
@@ -6,132 +6,146 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from solver.verify.season import Row, Run, Season, Signature, Tables
+from solver.verify.bound import SORTS, Bound
+from solver.verify.counts import DISTINCT, Counts
+from solver.verify.season import Row, Season, returning
 
-KNOWN_GOALS = ("placed", "priority", "choices", "extra_stalls")
-USUAL_GOALS = ["priority", "choices"]
+UNMOVED = "unmoved"
+KNOWN_GOALS = {"placed", "priority", "choices", "extra_stalls", "comfort", DISTINCT, UNMOVED}
+PRICES = ("prices", "cap_prices", "stretch_prices", "target_prices")
+Part = Mapping[str, Any]
 
 
 def certificate_proves(
-    season: Season, tables: Tables, proven: dict[str, int], bounds: dict[str, tuple[int, int]]
+    season: Season,
+    counts: Counts,
+    certificate: Mapping[str, Any],
+    proven: dict[str, int],
+    bounds: dict[str, tuple[int, int]],
 ) -> Iterator[str]:
-    """Each goal of the rules, in their order, is bounded by its prices while the goals before it are held."""
-    goals = list(tables.rules["mechanism"].get("goals", USUAL_GOALS))
-    proofs = tables.certificate["goals"]
-    if [proof["goal"] for proof in proofs] != goals or not set(goals) <= set(KNOWN_GOALS):
-        yield f"certificate.json: the rules' goals are {goals}, the certificate proves others"
+    """Each step of the rules, in their order, is bounded by its prices while the steps before it are held."""
+    # Allocated again, the last step is that as many as possible keep exactly the sites that they held.
+    steps, proofs = [*counts.steps(), *([UNMOVED] if season.standing else [])], certificate["goals"]
+    if [proof["goal"] for proof in proofs] != steps or not {s for s in steps if "/" not in s} <= KNOWN_GOALS:
+        yield f"certificate.json: the rules' goals are {steps}, the certificate proves others"
         return
-    periods = Counter(period["id"] for period in tables.rules["periods"])
-    # Where every placement takes one site and nothing else is scarce, prices that meet the optimum always exist.
-    several = tables.rules.get("stalls", {}).get("multiple") == "adjacent"
-    exact = not several and not season.limits and "spacing" not in season.rules and goals in (["priority"], USUAL_GOALS)
+    periods = Counter(period["id"] for period in season.rules["periods"])
+    values = {step: _Values(season, counts, step) for step in steps}
+    exact = _prices_must_meet(season, counts, steps)
     for position, proof in enumerate(proofs):
-        goal, parts = proof["goal"], proof["parts"]
-        wrong = [words for part in parts for words in _part_is_sound(season, part, goals[:position])]
-        if wrong:
-            yield from (f"certificate.json: goal {goal}: {words}" for words in wrong)
-            continue
+        step, parts = proof["goal"], proof["parts"]
+        wrong = [words for part in parts for words in _part_is_sound(season, counts, part, step, steps[:position])]
         if Counter(period for part in parts for period in part["periods"]) != periods:
-            yield f"certificate.json: goal {goal}: its parts are not the periods of the rules, each once"
+            wrong.append("its parts are not the periods of the rules, each once")
+        if DISTINCT in steps and len(parts) != 1:
+            wrong.append("applicants are counted over all periods: there must be one part")
+        if wrong:
+            yield from (f"certificate.json: goal {step}: {words}" for words in wrong)
             continue
-        value = sum(_value(season, goal, set(part["periods"])) for part in parts)
-        bound = sum(_bound(season, goal, part) for part in parts)
+        value = sum(values[step].in_periods(part["periods"]) for part in parts)
+        bound = sum(_bound(season, counts, step, part, values) for part in parts)
         if proof["value"] != value:
-            yield f"certificate.json: goal {goal}: states {proof['value']}, the outcome is worth {value}"
+            yield f"certificate.json: goal {step}: states {proof['value']}, the outcome is worth {value}"
         elif proof["bound"] != bound:
-            yield f"certificate.json: goal {goal}: states the bound {proof['bound']}, the prices prove {bound}"
+            yield f"certificate.json: goal {step}: states the bound {proof['bound']}, the prices prove {bound}"
         elif bound == value:
-            proven[goal] = value
+            proven[step] = value
         elif exact or bound < value:
-            yield f"certificate.json: goal {goal}: the prices prove {bound}, the outcome is worth {value}"
+            yield f"certificate.json: goal {step}: the prices prove {bound}, the outcome is worth {value}"
         else:
-            bounds[goal] = value, bound
+            bounds[step] = value, bound
 
 
-def _part_is_sound(season: Season, part: Mapping[str, Any], earlier: Sequence[str]) -> Iterator[str]:
-    """Prices and multipliers are non-negative integers of sites, caps and goals that there are."""
-    prices, caps, multipliers = part["prices"], part["cap_prices"], part["multipliers"]
-    numbers = [n for of in (prices, caps, part["stretch_prices"], multipliers) for n in of.values()]
+def _prices_must_meet(season: Season, counts: Counts, steps: Sequence[str]) -> bool:
+    """Where each placement takes one site and nothing else is scarce, prices that meet the optimum always exist."""
+    several = season.rules.get("stalls", {}).get("multiple") == "adjacent"
+    simple = [step for step in steps if step != UNMOVED] in (["priority"], ["priority", "choices"])
+    sure = season.keeps or returning(season.rules) == "guarantee"
+    return simple and not (several or counts.anything or sure)
+
+
+def _part_is_sound(season: Season, counts: Counts, part: Part, step: str, earlier: Sequence[str]) -> Iterator[str]:
+    """Prices and multipliers are non-negative integers of rows and steps that there are."""
+    cuts = part["cuts"]
+    numbers = [n for name in (*PRICES, "multipliers") for n in part[name].values()]
+    numbers += [n for cut in cuts for n in (cut["price"], *(n for sort in SORTS for n in cut[sort].values()))]
     if not all(type(number) is int and number >= 0 for number in numbers):
         yield "prices and multipliers must be non-negative integers"
-    if type(part["scale"]) is not int or part["scale"] < 1:
-        yield "the scale must be a positive integer"
-    if not set(prices) <= set(season.sites):
-        yield "prices are given for sites that do not exist"
-    if not {key.split("|")[0] for key in caps} <= set(season.limits):
-        yield "prices are given for caps that the rules do not have"
-    if not set(multipliers) <= set(earlier):
+    if not all(type(number) is int and number >= 1 for number in (part["scale"], *(cut["divisor"] for cut in cuts))):
+        yield "the scale and the divisors of cuts must be positive integers"
+    for name, of, known in (
+        ("sites", [part["prices"], *(cut["sites"] for cut in cuts)], season.sites.__contains__),
+        ("caps", [part["cap_prices"], *(cut["caps"] for cut in cuts)], counts.has_limit),
+        ("applications", [cut["applications"] for cut in cuts], season.outcome.__contains__),
+    ):
+        if not all(map(known, (key for one in of for key in one))):
+            yield f"prices or multipliers are given for {name} that do not exist"
+    before = [set(map(str, range(number))) for number in range(len(cuts))]
+    if not all(set(cut["cuts"]) <= known for cut, known in zip(cuts, before, strict=True)):
+        yield "a cut is made of cuts that do not come before it"
+    if not set(part["multipliers"]) <= set(earlier):
         yield "a multiplier is given for a goal that does not come before it"
+    if counts.soft:
+        # More than one may stand in a stretch then, at the cost of a unit of comfort each.
+        comfort = part["scale"] if step == "comfort" else part["multipliers"].get("comfort", 0)
+        if any(price > comfort for price in part["stretch_prices"].values()):
+            yield "under soft spacing no stretch may be dearer than comfort is worth"
+        if any(cut["stretches"] for cut in cuts):
+            yield "under soft spacing no cut may be made of stretches"
 
 
-def _gain(season: Season, goal: str, application: Row, rank: int, width: int) -> int:
-    """What a placement adds to a goal."""
-    if goal == "priority":
-        position = season.outcome[application["application_id"]]["queue_position"]
-        return len(season.outcome) + 1 - int(position)
-    return {"placed": 1, "choices": -rank, "extra_stalls": width - season.widths(application)[0]}[goal]
+class _Values:
+    """What the outcome is worth to a step, by period (to ``distinct``, in whatever periods there are)."""
+
+    def __init__(self, season: Season, counts: Counts, step: str) -> None:
+        self._season, self._step = season, step
+        self._by_period: Counter[str] = Counter()
+        self._people = {(a["period"], a["applicant_id"]) for a, _ in season.placed()}
+        towards: Counter[tuple[str, str, int]] = Counter()
+        in_stretch: Counter[tuple[str, str]] = Counter()
+        for application, run in season.runs_given():
+            period = application["period"]
+            self._by_period[period] += _gain(season, step, application, run)
+            if "/" in step:
+                for of, name, size in counts.targets(application, run[0]["fair_id"]):
+                    if of == step:
+                        towards[period, name, size] += len(run)
+            if step == "comfort" and counts.soft:
+                in_stretch.update((period, name) for name in counts.stretches(run, application["group"]))
+        for (period, _, size), number in towards.items():
+            self._by_period[period] += min(size, number)
+        for (period, _), number in in_stretch.items():
+            self._by_period[period] -= number - 1
+
+    def in_periods(self, periods: Sequence[str]) -> int:
+        """The value in some periods."""
+        if self._step == DISTINCT:
+            return len({who for period, who in self._people if period in periods})
+        return sum(self._by_period[period] for period in periods)
 
 
-def _value(season: Season, goal: str, periods: set[str]) -> int:
-    """What the outcome is worth to a goal in some periods."""
-    return sum(
-        _gain(season, goal, application, int(outcome["choice_rank"]), outcome["site_ids"].count("|") + 1)
-        for application, outcome in season.placed()
-        if application["period"] in periods
-    )
+def _gain(season: Season, step: str, application: Row, run: Sequence[Row]) -> int:
+    """What a placement alone adds to a step."""
+    outcome = season.outcome[application["application_id"]]
+    match step:
+        case "priority":
+            return len(season.outcome) + 1 - int(outcome["queue_position"])
+        case "choices":
+            return -int(outcome["choice_rank"])
+        case "extra_stalls":
+            return len(run) - season.widths(application)[0]
+        case "comfort":
+            return int(not {site["site_id"] for site in run}.isdisjoint(season.held_by(application)))
+        case "unmoved":
+            return int("|".join(site["site_id"] for site in run) == season.standing.get(application["application_id"]))
+    return int(step == "placed")
 
 
-def _bound(season: Season, goal: str, part: Mapping[str, Any]) -> int:
-    """The upper bound of the module's head over one part; goals held weigh what their multipliers say."""
-    periods, prices, caps = set(part["periods"]), part["prices"], part["cap_prices"]
-    weights = {**part["multipliers"], goal: part["scale"]}
-    stretched = part["stretch_prices"]
-    bound = (
-        sum(prices.values()) + sum(stretched.values()) + sum(season.limit(key) * price for key, price in caps.items())
-    )
-    bound -= sum(weight * _value(season, held, periods) for held, weight in part["multipliers"].items())
-    cheapest: dict[tuple[str, Signature, int, str], dict[str, int]] = {}
-    for application_id in season.outcome:
-        application = season.applications[application_id]
-        if application["period"] not in periods:
-            continue
-        signature = season.signature(application)
-        own = sum(caps.get(key, 0) for key in season.cap_keys(application))
-        # Gains are linear in rank and width, so that each is asked once.
-        of = {g: [_gain(season, g, application, *at) for at in ((0, 0), (1, 0), (0, 1))] for g in weights}
-        base, per_rank, per_stall = (sum(weights[g] * of[g][i] for g in weights) for i in range(3))
-        best = 0
-        for rank, choice in enumerate(application["choices"].split("|"), start=1):
-            for width in season.widths(application):
-                key = (choice, signature, width, application["group"] if stretched else "")
-                if key not in cheapest:
-                    runs = season.runs(choice, signature, width)
-                    cheapest[key] = {
-                        fair: min(_taken(season, run, key[3], prices, stretched) for run in at_fair)
-                        for fair, at_fair in runs.items()
-                    }
-                worth = base + rank * (per_rank - base) + width * (per_stall - base)
-                best = max(best, worth - own * width - _price(season, cheapest[key], application, width, caps, worth))
-        bound += best
-    return int(bound // part["scale"])
-
-
-def _taken(season: Season, run: Run, group: str, prices: Mapping[str, int], stretched: Mapping[str, int]) -> int:
-    """The prices of the sites of a run, and of the stretches of its row where prices are set on those."""
-    total = sum(prices.get(site["site_id"], 0) for site in run)
-    return total + (sum(stretched.get(key, 0) for key in season.stretches(run, group)) if stretched else 0)
-
-
-def _price(
-    season: Season, by_fair: Mapping[str, int], application: Row, width: int, caps: Mapping[str, int], no_way: int
-) -> int:
-    """The least that a placement through one choice takes from sites and from caps at fairs; ``no_way`` if none is."""
-    if not caps:
-        return min(by_fair.values(), default=no_way)
-    return min(
-        (
-            price + width * sum(caps.get(key, 0) for key in season.fair_cap_keys(fair, application))
-            for fair, price in by_fair.items()
-        ),
-        default=no_way,
-    )
+def _bound(season: Season, counts: Counts, step: str, part: Part, values: Mapping[str, _Values]) -> int:
+    """The bound on a step that a part's prices prove."""
+    multipliers, scale = part["multipliers"], part["scale"]
+    periods = set(part["periods"])
+    here = [season.applications[name] for name in season.outcome if season.applications[name]["period"] in periods]
+    total = Bound(season, counts, part, {**multipliers, step: scale}).total(here)
+    held = sum(multiplier * values[of].in_periods(part["periods"]) for of, multiplier in multipliers.items())
+    return int((total - held) // scale)

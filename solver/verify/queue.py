@@ -14,13 +14,26 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from solver.verify.season import Season, Signature
+from solver.verify.counts import Counts
+from solver.verify.lines import Lines
+from solver.verify.season import Season, Signature, returning
+from solver.verify.walls import lines_are_served
 
 Key = tuple[str, Signature]
 
 
-def queue_is_served(season: Season, certificate: Mapping[str, Any]) -> Iterator[str]:
-    """Every choice that was missed is cut off ahead of whoever missed it."""
+def queue_is_served(
+    season: Season, counts: Counts, certificate: Mapping[str, Any], found: dict[str, int]
+) -> Iterator[str]:
+    """Every choice that was missed is cut off ahead of whoever missed it; ``found`` gets how many, and how."""
+    several = season.rules.get("stalls", {}).get("multiple") == "adjacent"
+    if several or counts.anything or "fair_priorities" in season.rules or returning(season.rules) == "guarantee":
+        yield from lines_are_served(season, counts, Lines(season, counts), certificate, found)
+    else:
+        yield from _network_is_served(season, certificate)
+
+
+def _network_is_served(season: Season, certificate: Mapping[str, Any]) -> Iterator[str]:
     reach: dict[Key, frozenset[str]] = {}
     admitted: dict[Key, list[int]] = defaultdict(list)
     for application, outcome in season.placed():

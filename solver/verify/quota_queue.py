@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from solver.verify.season import Row, Season, suits
+from solver.verify.season import Row, Season, Tables
 
 PLACED, BARRED, USED_UP, NOT_COUNTED = "50", "63", "70", "71"
 INDIVIDUALS, FARMERS, COMPANIES = "individuals", "farmers", "companies"
@@ -65,6 +65,14 @@ class Wish:
     def in_period(self) -> tuple[str, str]:
         """Its applicant and period."""
         return self.application["applicant_id"], self.application["period"]
+
+
+def nobody_is_sure(tables: Tables) -> Iterator[str]:
+    """No decision places an application: places are counted, and stalls numbered after that."""
+    for row in tables.preallocations:
+        if row["application_id"]:
+            name, site_id = row["application_id"], row["site_id"]
+            yield f"preallocations.csv: {name} is placed on {site_id}, which a distribution by counts cannot keep"
 
 
 def counts_are_distributed(season: Season) -> Iterator[str]:
@@ -193,6 +201,6 @@ def _numbered(season: Season, wish: Wish) -> str:
     """Takes the wish's stall from the free sites of its cell."""
     signature = season.signature(wish.application)
     free = wish.cell.sites
-    stall = next((site for site in free if suits(site, signature)), free[0])
+    stall = next((site for site in free if season.suits(site, signature)), free[0])
     free.remove(stall)
     return stall["site_id"]

@@ -1,4 +1,4 @@
-"""The published tables, indexed: who may stand where, which stalls are neighbours, what counts against which cap."""
+"""The published tables, indexed: who may stand where, and which stalls are neighbours."""
 
 from __future__ import annotations
 
@@ -24,6 +24,9 @@ class Tables:
     screening: Sequence[Row]
     outcome: Sequence[Row]
     certificate: Mapping[str, Any]
+    incumbents: Sequence[Row] = ()
+    preallocations: Sequence[Row] = ()
+    earlier: Sequence[Row] = ()
 
 
 def parse_tables(files: Mapping[str, bytes]) -> Tables:
@@ -44,6 +47,9 @@ def parse_tables(files: Mapping[str, bytes]) -> Tables:
         screening=rows("screening.csv"),
         outcome=rows("outcome.csv"),
         certificate=json.loads(files["certificate.json"]),
+        incumbents=rows("incumbents.csv"),
+        preallocations=rows("preallocations.csv") if "preallocations.csv" in files else (),
+        earlier=rows("earlier.csv") if "earlier.csv" in files else (),
     )
 
 
@@ -54,16 +60,27 @@ Signature = tuple[str, str, str, frozenset[str]]
 
 @dataclass(slots=True)
 class Season:
-    """The tables, indexed. ``by_fair`` has the sites of a fair in a period in the order in which they stand."""
+    """The tables, indexed.
+
+    ``by_fair`` has the sites of a fair in a period in the order in which they stand, ``held`` the sites that an
+    applicant held before, ``own_sites`` the categories that stand only on sites which name them. ``keeps`` has the
+    sites that an application is sure of, which nobody else may have, ``earlier`` what earlier campaigns gave, and
+    ``standing`` the sites (``|``) that applications held when the season was allocated again.
+    """
 
     rules: Mapping[str, Any]
     sites: dict[str, Row]
     applications: dict[str, Row]
     outcome: dict[str, Row]
     pools: list[tuple[str, set[str]]]
+    own_sites: set[str]
     by_fair: dict[tuple[str, str], list[Row]]
-    limits: dict[str, int]
     fairs_in: dict[str, list[str]]
+    held: dict[str, list[str]]
+    earlier: Sequence[Row] = ()
+    keeps: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    keepers: dict[str, str] = field(default_factory=dict)
+    standing: dict[str, str] = field(default_factory=dict)
     known_runs: dict[tuple[str, Signature, int], list[Run]] = field(default_factory=dict)
 
     @classmethod
@@ -72,16 +89,28 @@ class Season:
         by_fair: dict[tuple[str, str], list[Row]] = defaultdict(list)
         for site in sorted(tables.sites, key=lambda site: (site["row"], int(site["position"]))):
             by_fair[site["fair_id"], site["period"]].append(site)
+        held: dict[str, list[str]] = defaultdict(list)
+        for row in tables.incumbents if returning(tables.rules) != "ignore" else ():
+            held[row["applicant_id"]].append(row["site_id"])
         return cls(
             rules=tables.rules,
             sites=_index(tables.sites, "site_id", "sites.csv", findings),
             applications=_index(tables.applications, "application_id", "applications.csv", findings),
             outcome=_index(tables.outcome, "application_id", "outcome.csv", findings),
             pools=[(pool["id"], set(pool["kinds"])) for pool in tables.rules.get("pools", [])],
+            own_sites={category["id"] for category in tables.rules["categories"] if category.get("own_sites")},
             by_fair=by_fair,
             fairs_in={period: [f for f, p in by_fair if p == period] for _, period in by_fair},
-            limits={cap["id"]: cap["max_stalls"] for n in ("caps", "fair_caps") for cap in tables.rules.get(n, [])},
+            held=held,
+            earlier=tables.earlier,
+            standing=dict(tables.certificate.get("standing", {})),
         )
+
+    def keep(self, keeps: Mapping[str, tuple[str, ...]]) -> None:
+        """From now on, applications are sure of these sites: they stand there, and nobody else does."""
+        self.keeps = dict(keeps)
+        self.keepers = {site_id: name for name, sites in keeps.items() for site_id in sites}
+        self.known_runs = {}
 
     def widths(self, application: Row) -> range:
         """How many stalls the application may be given."""
@@ -89,60 +118,60 @@ class Season:
             return range(1, 2)
         return range(int(application["stalls_min"]), int(application["stalls_max"]) + 1)
 
-    def limit(self, key: str) -> int:
-        """How many stalls a cap allows, by the name under which they are counted."""
-        return self.limits[key.split("|", maxsplit=1)[0]]
-
-    def cap_keys(self, application: Row) -> Iterator[str]:
-        """The names of the caps on an applicant or owner that an application's stalls count against."""
-        for cap in self.rules.get("caps", []):
-            if not cap.get("kinds") or application["kind"] in cap["kinds"]:
-                owner = application["owner_id"] if cap["of"] == "owner" else ""
-                holder = owner or application["applicant_id"]
-                yield f"{cap['id']}|{holder}|{application['period'] if cap['per'] == 'period' else ''}"
-
-    def fair_cap_keys(self, fair: str, application: Row) -> Iterator[str]:
-        """The names of the caps at a fair that an application's stalls count against."""
-        for cap in self.rules.get("fair_caps", []):
-            if application["category"] == cap.get("category") or application["group"] == cap.get("group"):
-                yield f"{cap['id']}|{fair}|{application['period']}"
-
-    def stretches(self, run: Sequence[Row], group: str) -> list[str]:
-        """The names of the stretches of its row that a run touches, each as long as the spacing rule reaches."""
-        rule = self.rules.get("spacing")
-        if rule is None or not group:
-            return []
-        first, last = int(run[0]["position"]), int(run[-1]["position"])
-        place = "|".join((rule["id"], *(run[0][name] for name in ("fair_id", "period", "row"))))
-        return [f"{place}|{position}|{group}" for position in range(first - rule.get("distance", 1), last + 1)]
-
     def signature(self, application: Row) -> Signature:
         """What of an application the sites are asked for."""
         pools = frozenset(pool for pool, kinds in self.pools if application["kind"] in kinds)
+        if application["application_id"] in self.keeps:
+            pools |= {_own_pool(application["application_id"])}
         return application["period"], application["category"], application["needs"], pools
+
+    def suits(self, site: Row, signature: Signature) -> bool:
+        """Whether the rules let an application of this signature stand on this site, whatever it chose."""
+        period, category, needs, pools = signature
+        return (
+            site["closed"] == ""
+            and site["period"] == period
+            and self.takes(site, category)
+            and (needs == "" or _set(needs) <= _set(site["features"]))
+            and (site["pool"] == "" or site["pool"] in pools)
+            and (site["site_id"] not in self.keepers or _own_pool(self.keepers[site["site_id"]]) in pools)
+        )
+
+    def takes(self, site: Row, category: str) -> bool:
+        """Whether goods of a category may stand on a site."""
+        return category in _set(site["categories"]) or (site["categories"] == "" and category not in self.own_sites)
+
+    def held_by(self, application: Row) -> list[str]:
+        """The sites of its period that an application's applicant held before."""
+        held = self.held.get(application["applicant_id"])
+        if not held:
+            return []
+        return [site_id for site_id in held if self.sites[site_id]["period"] == application["period"]]
 
     def runs(self, choice: str, signature: Signature, width: int) -> dict[str, list[Run]]:
         """The runs of that many neighbouring sites that a choice means and that suit a signature, by fair."""
         named, slash, number = choice.partition("/")
         fairs = self.fairs_in.get(signature[0], []) if choice == "*" else [named]
-        found = {fair: self._runs_at(fair, signature, width) for fair in fairs}
+        found = {fair: self.runs_at(fair, signature, width) for fair in fairs}
         if slash:
             found = {fair: [r for r in runs if any(s["number"] == number for s in r)] for fair, runs in found.items()}
         return {fair: runs for fair, runs in found.items() if runs}
 
-    def _runs_at(self, fair: str, signature: Signature, width: int) -> list[Run]:
+    def runs_at(self, fair: str, signature: Signature, width: int) -> list[Run]:
+        """The runs of a fair that suit a signature."""
         key = (fair, signature, width)
         if key not in self.known_runs:
             found, streak = [], list[Row]()
             for site in self.by_fair.get((fair, signature[0]), []):
-                suitable = suits(site, signature)
+                suitable = self.suits(site, signature)
                 if not suitable or (streak and not adjacent(streak[-1], site)):
                     streak = []
                 if suitable:
                     streak.append(site)
                 if len(streak) >= width:
                     found.append(tuple(streak[-width:]))
-            self.known_runs[key] = found
+            own = next((self.keeps[pool[1:]] for pool in signature[3] if pool.startswith(_OWN)), ())
+            self.known_runs[key] = [run for run in found if set(own) <= {site["site_id"] for site in run}]
         return self.known_runs[key]
 
     def placed(self) -> Iterator[tuple[Row, Row]]:
@@ -151,6 +180,21 @@ class Season:
             if outcome["status"] == "ALLOCATED" and application_id in self.applications:
                 yield self.applications[application_id], outcome
 
+    def runs_given(self) -> Iterator[tuple[Row, Run]]:
+        """Applications with sites that there are, and those sites."""
+        for application, outcome in self.placed():
+            run = tuple(self.sites[name] for name in outcome["site_ids"].split("|") if name in self.sites)
+            if run:
+                yield application, run
+
+
+_OWN = "="
+
+
+def _own_pool(application_id: str) -> str:
+    """The pool of the sites that an application is sure of; no pool of the rules has such a name."""
+    return _OWN + application_id
+
 
 def _index(rows: Sequence[Row], column: str, name: str, findings: list[str]) -> dict[str, Row]:
     """Rows by id; an id that stands twice is a finding."""
@@ -158,22 +202,15 @@ def _index(rows: Sequence[Row], column: str, name: str, findings: list[str]) -> 
     return {row[column]: row for row in rows}
 
 
-def suits(site: Row, signature: Signature) -> bool:
-    """Whether the rules let an application of this signature stand on this site, whatever it chose."""
-    period, category, needs, pools = signature
-    return (
-        site["closed"] == ""
-        and site["period"] == period
-        and (site["categories"] == "" or category in site["categories"].split("|"))
-        and (needs == "" or _set(needs) <= _set(site["features"]))
-        and (site["pool"] == "" or site["pool"] in pools)
-    )
-
-
 def adjacent(one: Row, other: Row) -> bool:
     """Whether a site stands right after another."""
     same = all(one[name] == other[name] for name in ("fair_id", "period", "row"))
     return same and int(other["position"]) == int(one["position"]) + 1
+
+
+def returning(rules: Mapping[str, Any]) -> str:
+    """What the rules promise to whoever held a stall before."""
+    return str(rules.get("numbering", {}).get("returning", "keep"))
 
 
 def _set(text: str) -> set[str]:

@@ -5,15 +5,16 @@ from __future__ import annotations
 import gc
 import json
 import os
+import random
 import resource
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
-
-from ortools.sat.python import cp_model
 
 from chain.client import LedgerClient, deploy
 from chain.contract.artifact import artifact
@@ -25,6 +26,8 @@ from data.store import open_store
 from data.synthetic import synthesize
 from fairalloc.audit import audit_bundle, audit_chain, audit_database
 from fairalloc.bundle.files import certificate_file, outcome_file
+from fairalloc.counterfactuals import Counterfactuals, Sort
+from fairalloc.ground import Ground
 from fairalloc.ledger import Record, Submit
 from fairalloc.outcome import outcomes
 from fairalloc.rules import parse_rules, read_rules
@@ -40,12 +43,11 @@ from fairalloc.services.stages import (
     screen_season,
 )
 from fairalloc.status import Status
-from solver.flow import optimal_seating, option_worth, priority_weight
 from solver.optimal import solve
-from solver.problem import build_problem
 from solver.verify import check_files
 
-SECONDS_FOR_CP_SAT = 60.0
+SAMPLE = 500
+"""Counterfactuals that are solved again."""
 
 
 class NoProgress:
@@ -63,9 +65,9 @@ def timed(work: Callable[[], object]) -> tuple[float, object]:
     return time.perf_counter() - started, result
 
 
-def frozen(size: int, folder: Path, several: float = 0.0):
+def frozen(size: int, folder: Path, several: float = 0.0, *, every_rule: bool = False):
     """A season of that size, imported, screened and frozen in a database of its own."""
-    made = synthesize(size, seed=2026, multi_stall_share=several)
+    made = synthesize(size, seed=2026, multi_stall_share=several, every_rule=every_rule)
     rules = parse_rules(made.rules_text)
     store = open_store(f"sqlite:///{folder / 'bench.db'}")
     record = import_season(store, rules, made.rules_text, made.season, os.urandom)
@@ -112,50 +114,6 @@ def measure_solve(size: int, several: float = 0.0) -> dict[str, object]:
         "certificate_bytes": len(files["certificate.json"]),
         "values": {proof.goal: proof.value for proof in result.proofs},
         "bounds": {proof.goal: proof.bound for proof in result.proofs},
-    }
-
-
-def measure_cp_sat(size: int) -> dict[str, object]:
-    """One model with the same weighted objective: a 0/1 variable for each (application, class of sites) pair."""
-    with tempfile.TemporaryDirectory() as scratch:
-        store, context = frozen(size, Path(scratch))
-        problem = build_problem(allocation_request(store, context))
-    weight = priority_weight(problem, with_choices=True)
-    worth = option_worth(problem, weight, with_choices=True)
-    started = time.perf_counter()
-    model = cp_model.CpModel()
-    in_class: list[list[cp_model.IntVar]] = [[] for _ in problem.capacity]
-    terms, factors = [], []
-    for application in range(len(problem.points)):
-        mine: dict[int, cp_model.IntVar] = {}
-        for option in range(problem.option_start[application], problem.option_start[application + 1]):
-            for class_ in problem.classes_of_hub(int(problem.option_hub[option])).tolist():
-                if class_ not in mine:  # options are in order of rank: the first that reaches a class is the best
-                    mine[class_] = model.new_bool_var("")
-                    in_class[class_].append(mine[class_])
-                    terms.append(mine[class_])
-                    factors.append(int(worth[option]))
-        model.add_at_most_one(mine.values())
-    for class_, members in enumerate(in_class):
-        if len(members) > problem.capacity[class_]:
-            model.add(cp_model.LinearExpr.sum(members) <= int(problem.capacity[class_]))
-    model.maximize(cp_model.LinearExpr.weighted_sum(terms, factors))
-    built = time.perf_counter() - started
-    engine = cp_model.CpSolver()
-    engine.parameters.num_workers = os.cpu_count() or 1
-    engine.parameters.max_time_in_seconds = SECONDS_FOR_CP_SAT
-    status = engine.solve(model)
-    found = status in {cp_model.OPTIMAL, cp_model.FEASIBLE}
-    seating = optimal_seating(problem, with_choices=True)
-    best = int(worth[seating.option[seating.placed]].sum())
-    return {
-        "applications": size,
-        "variables": len(terms),
-        "build_s": built,
-        "solve_s": engine.wall_time,
-        "status": engine.status_name(status),
-        "missing_of_optimum": (best - engine.objective_value) / best if found else None,
-        "peak_mb": megabytes(),
     }
 
 
@@ -238,7 +196,47 @@ def gas_by_kind(entries) -> dict[str, float]:
     return {kind: gas / count for kind, (gas, count) in spent.items()}
 
 
-STAGES = {"solve": measure_solve, "several": measure_several, "cp-sat": measure_cp_sat, "season": measure_season}
+def measure_explain(size: int) -> dict[str, object]:
+    """What would have changed each outcome, for everyone who waits; of that a sample is solved again."""
+    with tempfile.TemporaryDirectory() as scratch:
+        store, context = frozen(size, Path(scratch))
+        request = allocation_request(store, context)
+    result = solve(request)
+    certificate = result.certified({number: site.site_id for number, site in request.sites.items()})
+    fairs = {fair.fair_id: fair for fair in context.season.fairs}
+    finder = Counterfactuals(Ground(request, result.placements), certificate, fairs, None)
+    waiting = sorted({c.application_no for c in request.candidates} - {p.application_no for p in result.placements})
+    seconds, told = timed(lambda: [(number, one.change) for number in waiting for one in finder.of(number)])
+    sample = random.Random(2026).sample(told, min(SAMPLE, len(told)))
+
+    def solve_again() -> int:
+        true = 0
+        for number, change in sample:
+            true += finder.solved(number, change, solve) is not None
+            if change.sort is Sort.POSITION:  # the next position is one too far
+                beyond = replace(change, position=change.position + 1)
+                true -= finder.solved(number, beyond, solve) is not None
+        return true
+
+    again, true = timed(solve_again)
+    return {
+        "applications": size,
+        "waiting": len(waiting),
+        "told": dict(Counter(str(change.sort) for _, change in told)),
+        "explain_s": seconds,
+        "sampled": dict(Counter(str(change.sort) for _, change in sample)),
+        "true": true,
+        "solve_again_s": again,
+        "peak_mb": megabytes(),
+    }
+
+
+STAGES = {
+    "solve": measure_solve,
+    "several": measure_several,
+    "season": measure_season,
+    "explain": measure_explain,
+}
 
 if __name__ == "__main__":
     json.dump(STAGES[sys.argv[1]](int(sys.argv[2])), sys.stdout)

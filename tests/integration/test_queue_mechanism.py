@@ -13,6 +13,7 @@ from fairalloc.errors import InvalidDataError
 from fairalloc.rules import parse_rules
 from solver import verify
 from solver.optimal import solve
+from solver.queue.serving import serve
 from tests.small_seasons import RULES, SmallSeason, allowed_rank, small_season
 
 INSTANCES = int(os.environ.get("FAIRALLOC_QUEUE_INSTANCES", "3000"))
@@ -121,18 +122,21 @@ def test_any_other_outcome_is_found():
     assert different > INSTANCES / 5
 
 
-@pytest.mark.parametrize(
-    "more",
-    [
-        '[[caps]]\nid = "c"\nof = "owner"\nper = "season"\nmax_stalls = 1\n',
-        '[[fair_caps]]\nid = "c"\ncategory = "fish"\nmax_stalls = 1\n',
-        '[spacing]\nid = "s"\n',
-        '[stalls]\nid = "s"\nmultiple = "adjacent"\n',
-    ],
-)
-def test_what_it_cannot_do_is_refused(more):
-    with pytest.raises(InvalidDataError, match="one stall to each application"):
-        parse_rules(RULES.replace("{goals}", QUEUE) + more)
+def test_fair_by_fair_gives_the_same_where_nobody_asks_for_any_fair():
+    compared = 0
+    for number in range(INSTANCES):
+        season = small_season(random.Random(number), goals=QUEUE)
+        if any(choice.fair_id is None for c in season.request.candidates for choice in c.choices):
+            continue
+        ranks = ({p.application_no: p.choice_rank for p in of(season.request).placements} for of in (solve, serve))
+        assert next(ranks) == next(ranks), f"instance {number}"
+        compared += 1
+    assert compared > INSTANCES / 5
+
+
+def test_soft_spacing_is_refused():
+    with pytest.raises(InvalidDataError, match="make the spacing hard"):
+        parse_rules(RULES.replace("{goals}", QUEUE) + '[spacing]\nid = "s"\nstrength = "soft"\n')
 
 
 def test_it_has_no_goals():

@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+from dataclasses import replace
 
 import pytest
 
@@ -16,13 +17,15 @@ from fairalloc.canonical import csv_bytes, csv_rows
 from fairalloc.counted import counted_reports
 from fairalloc.errors import FairallocError, InvalidDataError, UsageError
 from fairalloc.explanation import Room
-from fairalloc.model import Choice
+from fairalloc.model import Choice, Preallocation
 from fairalloc.reasons import REASON_WORDS, Reason
 from fairalloc.rules import parse_rules
 from fairalloc.rules.quota_queue import QuotaQueue, counted_category
 from fairalloc.rules.variants import with_mechanism
+from fairalloc.services.comparing import Wanted, compare_season
 from solver import verify
 from solver.optimal import solve
+from solver.quota_queue import solve_quota_queue
 from tests.conftest import ROOT
 from tests.quota_queue_seasons import RULES, counted_season, outcome_by_hand
 
@@ -106,14 +109,21 @@ def test_a_season_runs_through_to_the_audit(fairalloc, counted_folder):
     code, out, _ = fairalloc("explain", waiting["application_id"])
     assert code == 0
     assert "went to other applications, or there were none" in out
+    assert "what binds: counts, rule counts (13. Places are counted.)" in out
+    assert "what would have changed it" not in out
+    told_json = json.loads(fairalloc("explain", waiting["application_id"], "--json")[1])
+    assert [choice["binding"]["kind"] for choice in told_json["choices"][1:]] == ["your place"] * (
+        len(told_json["choices"]) - 1
+    )
     placed = next(row for row in rows if row["reason_code"] == "50")
     assert "Placed at the fair of the first choice" in fairalloc("explain", placed["application_id"])[1]
     page = (counted_folder.parent / "bundle" / PAGE).read_text()
     assert "Distributed by counts" in page
     assert 'id="cutoffs"' not in page
-    code, out, _ = fairalloc("compare", counted_folder, "--json", "--without", "documents")
+    code, out, _ = fairalloc("compare", counted_folder, "--json")
     names = [variant["name"] for variant in json.loads(out)]
-    assert names == ["as the rules are", "mechanism optimal", "mechanism queue", "without documents"]
+    assert names[:3] == ["as the rules are", "mechanism optimal", "mechanism queue"]
+    assert "without documents" in names
     assert json.loads(out)[0]["placed"] == run["placed"]
 
 
@@ -138,7 +148,7 @@ def test_only_the_first_choice_is_explained(reason, room):
 def test_compare_takes_the_usual_names_where_there_is_no_table(fairalloc, tmp_path):
     made = synthesize(400, seed=7)
     write_season(tmp_path / "season", made.rules_text, made.season)
-    code, out, err = fairalloc("compare", tmp_path / "season", "--json", "--without", "documents")
+    code, out, err = fairalloc("compare", tmp_path / "season", "--json")
     assert code == 0
     assert "quota-queue" not in err
     measured = {variant["name"]: variant for variant in json.loads(out)}
@@ -150,10 +160,91 @@ def test_compare_takes_the_usual_names_where_there_is_no_table(fairalloc, tmp_pa
 
 
 def test_compare_says_why_it_is_left_out(fairalloc):
-    code, out, err = fairalloc("compare", SAMPLE, "--json", "--without", "documents")
+    code, out, err = fairalloc("compare", SAMPLE, "--json")
     assert code == 0
     assert "mechanism quota-queue" not in {variant["name"] for variant in json.loads(out)}
     assert "without the mechanism quota-queue: the mechanism quota-queue needs to know who are individuals" in err
+    code, _, err = fairalloc("compare", SAMPLE, "--mechanism", "quota-queue")
+    assert code == 2
+    assert "the mechanism quota-queue needs to know who are individuals" in err
+
+
+@pytest.fixture
+def decided(counted_folder):
+    """Writes a decision about a site of a counted season: on whom it is for, or on nobody."""
+    sites, asked = (csv_rows((counted_folder / name).read_bytes()) for name in ("sites.csv", "applications.csv"))
+
+    def write(application: str) -> str:
+        row = next(row for row in asked if "*" not in row["choices"])
+        fair, _, _ = row["choices"].split("|")[0].partition("/")
+        site = next(s for s in sites if (s["fair_id"], s["period"]) == (fair, row["period"]) and not s["closed"])
+        name = row["application_id"] if application else ""
+        decision = (site["site_id"], name, "a ramp is there", "the office")
+        columns = ("site_id", "application_id", "reason", "actor")
+        (counted_folder / "preallocations.csv").write_bytes(csv_bytes(columns, [decision]))
+        return site["site_id"]
+
+    return write
+
+
+def test_a_decision_that_places_somebody_is_refused(fairalloc, counted_folder, decided):
+    decided("somebody")
+    for command in (("import", "--dry-run"), ("run",), ("allocate", "--no-chain")):
+        code, _, err = fairalloc(command[0], counted_folder, *command[1:])
+        assert code == 3
+        assert 'places an application, which the mechanism "quota-queue" cannot keep' in err
+
+
+def test_a_site_may_be_kept_free(fairalloc, counted_folder, decided):
+    site = decided("")
+    code, _, err = fairalloc("allocate", counted_folder, "--out", "bundle", "--no-chain")
+    assert code == 0, err
+    rows = csv_rows((counted_folder.parent / "bundle" / "outcome.csv").read_bytes())
+    assert site not in {row["site_ids"] for row in rows}
+
+
+def test_holders_cannot_keep_sites_when_places_are_counted_again(fairalloc, counted_folder):
+    assert fairalloc("allocate", counted_folder, "--out", "one", "--no-chain", "--state", "state-one")[0] == 0
+    code, _, err = fairalloc(
+        "allocate", counted_folder, "--out", "two", "--no-chain", "--state", "state-two", "--keep", "one"
+    )
+    assert code == 1
+    assert "leaves nothing open that holders could keep their sites by" in err
+
+
+def test_nobody_is_sure_of_a_site_by_counts():
+    season = next(s for s in (counted_season(random.Random(number)) for number in range(99)) if s.request.candidates)
+    first, *others = season.request.candidates
+    site = next(iter(season.request.sites))
+    with pytest.raises(FairallocError, match="cannot keep an application on a site"):
+        solve_quota_queue(
+            replace(season.request, candidates=(replace(first, keeps=(site,), decided="a ramp"), *others))
+        )
+    files = season.files(solve(season.request))
+    label = csv_rows(files["outcome.csv"])[0]["application_id"]
+    site_id = season.request.sites[site].site_id
+    columns = ("site_id", "application_id", "reason", "actor")
+    decision = csv_bytes(columns, [(site_id, label, "a ramp", "the office")])
+    found = verify.check_files(files | {"preallocations.csv": decision}).findings
+    assert any("which a distribution by counts cannot keep" in finding for finding in found)
+
+
+def test_compare_leaves_it_out_where_decisions_place_somebody():
+    season = next(s for s in (counted_season(random.Random(number)) for number in range(99)) if s.request.candidates)
+    other = parse_rules(season.text.replace('name = "quota-queue"', 'name = "queue"'))
+    site, asked = season.season.sites[0].site_id, season.season.applications[0].application_id
+    decided = replace(season.season, preallocations=(Preallocation(site, asked, "a ramp", "the office"),))
+    with pytest.raises(UsageError, match="cannot keep the applications of preallocations"):
+        compare_season(other, season.text, decided, Wanted(mechanisms=["quota-queue"]), solve, print)
+
+
+def test_a_cap_that_demotes_orders_the_queue():
+    """What is forbidden is not known to counts; an order is."""
+    cap = '[[caps]]\nid = "one"\nof = "applicant"\nper = "season"\nmax_stalls = 1\n'
+    with pytest.raises(InvalidDataError) as refused:
+        parse_rules(RULES + cap)
+    assert "leave out caps that forbid" in str(refused.value.defects[0])
+    assert parse_rules(RULES + cap + 'effect = "demote"\n').mechanism.name == "quota-queue"
 
 
 @pytest.mark.parametrize(

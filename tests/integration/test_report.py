@@ -14,7 +14,9 @@ import pytest
 from fairalloc.audit import Audit
 from fairalloc.bundle.folder import read_bundle
 from fairalloc.bundle.published import published
+from fairalloc.report import listing as lists
 from fairalloc.report.figures import count
+from fairalloc.report.listing import listing
 from fairalloc.report.page import render_report
 from tests.conftest import ROOT
 
@@ -83,6 +85,36 @@ def test_whoever_waits_is_behind_every_cut_off(bundle):
     assert compared > 20
 
 
+def test_every_application_is_listed_with_its_reason(bundle, monkeypatch):
+    book = published(read_bundle(bundle))
+    listed = {row.label: row for row in listing(book)}
+    applications = {row["application_id"]: row for row in table(bundle, "applications.csv")}
+    sites = {row["site_id"]: row for row in table(bundle, "sites.csv")}
+    names = {row["fair_id"]: row["name"] for row in table(bundle, "fairs.csv")}
+    outcome = {row["application_id"]: row for row in table(bundle, "outcome.csv")}
+    assert list(listed) == list(applications)
+    for row in outcome.values():
+        told = listed[row["application_id"]]
+        assert f"{told.why} {told.details}".strip() == row["reason"]
+        assert told.status.upper() == row["status"]
+        assert told.position == int(row["queue_position"])
+        site = sites.get(row["site_ids"])
+        assert told.place == (f"{names[site['fair_id']]}, stall {site['number']}" if site else "")
+        assert str(told.rank) == (row["choice_rank"] or "0")
+    clauses = {rule.id: rule.clause for rule in book.rules.rules()}
+    refused = [row for row in table(bundle, "screening.csv") if row["status"] == "REJECTED"]
+    for row in refused:
+        told = listed[row["application_id"]]
+        assert (told.status, told.position, told.place) == ("Rejected", None, "")
+        assert told.details == clauses[row["rule_id"]]
+    assert refused
+    page = (bundle / "report.html").read_text()
+    assert all(f"<td>{label}</td>" in page for label in listed)
+    monkeypatch.setattr(lists, "MOST_LISTED", len(listed) - 1)
+    assert listing(book) is None
+    assert "too many applications to list" in render_report(read_bundle(bundle), Audit(), {})
+
+
 class Links(HTMLParser):
     """What a page would fetch, and whether its elements close."""
 
@@ -144,7 +176,11 @@ def test_a_browser_draws_it(bundle, tmp_path):
       const filter = document.querySelector("input[data-filters]");
       filter.value = "airfield summer"; filter.dispatchEvent(new Event("input"));
       const rows = [...document.getElementById("cut-off-table").tBodies[0].rows].filter((row) => !row.hidden);
-      document.title = JSON.stringify({ sites, shown: rows.map((row) => row.cells[0].textContent),
+      const find = document.querySelector("input[data-filters=application-table]");
+      find.value = "a000007 "; find.dispatchEvent(new Event("input"));
+      const found = [...document.getElementById("application-table").tBodies[0].rows].filter((row) => !row.hidden);
+      document.title = JSON.stringify({ sites, found: found.map((row) => row.cells[0].textContent),
+        shown: rows.map((row) => row.cells[0].textContent),
         wide: document.documentElement.scrollWidth > innerWidth });
     });</script></body>"""
     page = tmp_path / "probe.html"
@@ -157,4 +193,5 @@ def test_a_browser_draws_it(bundle, tmp_path):
     seen = json.loads(html.unescape(re.search(r"<title>(.*?)</title>", done.stdout)[1]))
     assert seen["sites"] == sorted(seen["sites"], reverse=True)
     assert set(seen["shown"]) == {"Old Airfield"}
+    assert seen["found"] == ["A000007"]
     assert not seen["wide"]

@@ -58,3 +58,9 @@ def test_syntax_errors_name_their_line():
     found = defect(GOOD + "\n[broken\n")
     assert found.code == "rules.syntax"
     assert found.line >= GOOD.count("\n")
+
+
+def test_goals_that_more_placements_cannot_harm_may_come_first():
+    goals = '["extra_stalls", "placed", "choices"]'
+    assert parse_rules(RULES.replace("{goals}", goals)).mechanism.goals[0] == "extra_stalls"
+    assert "goals must begin" in defect(RULES.replace("{goals}", '["extra_stalls", "choices"]')).message

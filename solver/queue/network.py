@@ -1,4 +1,4 @@
-"""The mechanism `queue`: strict first come, first served, with look-ahead.
+"""The queue where each placement takes one site: an augmenting path for each application.
 
 In queue order each application takes its best choice that can still be seated together with all admitted before it.
 Sites stay open until the end: who was admitted to a fair may still be moved within it, so that nobody is refused
@@ -12,18 +12,19 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
+from dataclasses import replace
 
 import numpy as np
 
 from fairalloc.allocation import AllocationRequest, AllocationResult, Candidate, CutOff, Placement
 from fairalloc.ledger import ApplicationNo, SiteNo
-from solver.flow import UNPLACED, Seating
-from solver.problem import Problem, build_problem
+from solver.flow import UNPLACED, Seating, best_seating, stay_weight
+from solver.problem import IntArray, Problem, build_problem
 from solver.stalls import number_stalls
 
 
-def solve_queue(request: AllocationRequest) -> AllocationResult:
-    """Serve the queue."""
+def serve_network(request: AllocationRequest) -> AllocationResult:
+    """Serve the queue where each placement takes one site and nothing else is scarce."""
     started = time.perf_counter()
     problem = build_problem(request)
     seats = _Seats(problem)
@@ -33,6 +34,8 @@ def solve_queue(request: AllocationRequest) -> AllocationResult:
     candidates = sorted(request.candidates, key=lambda candidate: candidate.position)
     for index, candidate in enumerate(candidates):
         for way in range(int(problem.option_start[index]), int(problem.option_start[index + 1])):
+            if problem.option_own[way]:  # no choice of its own: who stays on a site is decided when all are served
+                continue
             hub = int(problem.option_hub[way])
             if hub not in cut_offs:
                 full = seats.admit(hub, candidate.position)
@@ -40,9 +43,10 @@ def solve_queue(request: AllocationRequest) -> AllocationResult:
                     option[index] = way
                     break
                 cut_offs[hub] = _cut_off(request, problem, candidate, int(problem.option_rank[way]), full)
-    seating = Seating(option, seats.classes(option))
+    seating = _least_moved(problem, option) if request.standing else Seating(option, seats.classes(option))
     keep = request.rules.numbering.returning == "keep"
-    stalls = number_stalls(problem, seating, request.sites, request.returning if keep else frozenset())
+    returning = request.returning if keep else frozenset()
+    stalls = number_stalls(problem, seating, request.sites, returning, hold=bool(request.standing))
     placed = seating.placed
     rows = zip(
         problem.application_no[placed].tolist(),
@@ -58,7 +62,27 @@ def solve_queue(request: AllocationRequest) -> AllocationResult:
         unplaceable=frozenset(map(ApplicationNo, problem.application_no[np.diff(problem.option_start) == 0].tolist())),
         seconds={"queue": time.perf_counter() - started},
         cut_offs=tuple(cut_offs.values()),
+        standing=request.standing,
     )
+
+
+def _least_moved(problem: Problem, option: IntArray) -> Seating:
+    """Everyone by the choice that the queue gave them, as many as possible on the site that they hold."""
+    ranks = np.zeros(len(option), dtype=np.int64)
+    placed = np.flatnonzero(option != UNPLACED)
+    ranks[placed] = problem.option_rank[option[placed]]
+    given = problem.option_rank == ranks[problem.option_application]
+    counts = np.bincount(problem.option_application[given], minlength=len(option))
+    served = replace(
+        problem,
+        option_start=np.concatenate([np.zeros(1, dtype=np.int64), np.cumsum(counts)]),
+        option_hub=problem.option_hub[given],
+        option_rank=problem.option_rank[given],
+        option_own=problem.option_own[given],
+    )
+    # Whoever was served stays served: a place weighs more than all that could stay.
+    seating = best_seating(served, stay_weight(served) + served.option_own, ranked=True)
+    return Seating(option, seating.class_of)
 
 
 def _cut_off(

@@ -1,0 +1,65 @@
+"""What keeps an application from a site: each obstacle that a site puts up, apart from who else wants it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from enum import StrEnum
+
+from fairalloc.allocation import Candidate
+from fairalloc.ledger import SiteNo
+from fairalloc.model import Choice, Site
+from fairalloc.rules import Rules
+
+Run = tuple[SiteNo, ...]
+
+
+class Obstacle(StrEnum):
+    """Why a site does not suit an application; in the order in which they are told."""
+
+    CLOSED = "closed"
+    CATEGORY = "category"
+    NEEDS = "needs"
+    POOL = "pool"
+
+
+class Suiting:
+    """Holds sites against applications under some rules."""
+
+    def __init__(self, rules: Rules) -> None:
+        self._kinds = {pool.id: frozenset(pool.kinds) for pool in rules.pools}
+        self.own_sites = rules.own_sites
+
+    def obstacles(self, site: Site, candidate: Candidate) -> Iterator[Obstacle]:
+        """What keeps the application from the site; nothing where it suits. Periods are the caller's concern."""
+        if site.closed:
+            yield Obstacle.CLOSED
+        takes_any = not site.categories and candidate.category not in self.own_sites
+        if not takes_any and candidate.category not in site.categories:
+            yield Obstacle.CATEGORY
+        if not candidate.needs <= site.features:
+            yield Obstacle.NEEDS
+        if site.pool and candidate.kind not in self._kinds.get(site.pool, frozenset()):
+            yield Obstacle.POOL
+
+
+def meets(choice: Choice, fair: str, numbers: Sequence[str]) -> bool:
+    """Whether a run of those stall numbers at a fair is what a choice names."""
+    return choice.fair_id in {None, fair} and (choice.number is None or choice.number in numbers)
+
+
+def runs_in(sites: Mapping[SiteNo, Site], numbers: Sequence[SiteNo], width: int) -> Iterator[Run]:
+    """Every so many of some sites that stand side by side; ``numbers`` in the order of their rows."""
+    streak: list[SiteNo] = []
+    for number in numbers:
+        site = sites[number]
+        last = sites[streak[-1]] if streak else None
+        if last is not None and (last.fair_id, last.period, last.row, last.position + 1) != (
+            site.fair_id,
+            site.period,
+            site.row,
+            site.position,
+        ):
+            streak = []
+        streak.append(number)
+        if len(streak) >= width:
+            yield tuple(streak[-width:])
