@@ -207,8 +207,9 @@ class Blocking:
 class AllocationResult:
     """Placements in order of application numbers, a proof per goal, and the seconds that each step took.
 
-    The mechanism `queue` has no goals: what it proves are cut-offs; ``blocking`` is where it could not be stable.
-    ``standing`` is the request's.
+    The mechanism `queue` has no goals: what it proves are cut-offs; ``blocking`` is where it could not be stable. The
+    mechanism `quota-queue` proves nothing: whoever checks it distributes anew; ``barred`` are those it rejected, as
+    another application of the applicant holds a place. ``standing`` is the request's.
     """
 
     placements: tuple[Placement, ...]
@@ -218,6 +219,7 @@ class AllocationResult:
     cut_offs: tuple[CutOff, ...] = ()
     blocking: tuple[Blocking, ...] = ()
     standing: Mapping[ApplicationNo, tuple[SiteNo, ...]] = field(default_factory=dict)
+    barred: frozenset[ApplicationNo] = frozenset()
 
     def certified(self, site_ids: Mapping[SiteNo, str]) -> dict[str, Any]:
         """The proofs as they are published, sites by their ids; what many cut-offs share stands once."""
