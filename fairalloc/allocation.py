@@ -90,7 +90,8 @@ class CutProof:
     """A row that every allocation keeps because stalls are whole, and its price (Gomory 1958, Chvatal 1973).
 
     The rows named, each times its multiplier, are added up and divided by ``divisor``; what comes out is rounded down
-    on both sides. A cut may be made of ones before it, by their place in the list.
+    on both sides. A cut may be made of ones before it, by their place in the list, and of targets that are
+    ``filled``: an earlier step proves that no less than their size counts towards them.
     """
 
     divisor: int
@@ -99,6 +100,7 @@ class CutProof:
     sites: Mapping[SiteNo, int]
     caps: Mapping[str, int]
     stretches: Mapping[str, int]
+    filled: Mapping[str, int]
     cuts: Mapping[int, int]
 
 
@@ -146,6 +148,7 @@ class PartProof:
                     "sites": {site_ids[number]: n for number, n in cut.sites.items()},
                     "caps": dict(cut.caps),
                     "stretches": dict(cut.stretches),
+                    "filled": dict(cut.filled),
                     "cuts": {str(number): n for number, n in cut.cuts.items()},
                 }
                 for cut in self.cuts

@@ -148,6 +148,7 @@ class Program:
         self.wishes: dict[tuple[object, ...], Wish] = {}
         self.anywhere: list[int] = []
         self.cuts: dict[int, Cut] = {}
+        self.filled: dict[int, int] = {}
         self._cut_from: dict[int, list[int]] = defaultdict(list)
         self.standing = standing
         self._returning = returning if Goal.COMFORT in rules.mechanism.goals else {}
@@ -241,6 +242,17 @@ class Program:
         self._cells_column.append(column)
         self._cells_value.append(value)
 
+    def fill(self, columns: Sequence[int]) -> None:
+        """From now on these targets are known to be full, by the proof of a step: cuts may be made of them."""
+        for column in columns:
+            what = self.columns[column]
+            if isinstance(what, Target):
+                self.filled[self.entries[column][0][0]] = what.upper
+
+    def bound_in_cuts(self, row: int) -> int:
+        """What a row adds to the right side of a cut: a target that is full is a least number of stalls."""
+        return -self.filled[row] if row in self.filled else self.bounds[row]
+
     def add_cut(self, cut: Cut, bound: int, columns: Mapping[int, int]) -> int:
         """Add a cut with its coefficients; they are not checked here."""
         row = self.row(Row.CUT, len(self.cuts), bound)
@@ -258,7 +270,13 @@ class Program:
         self.anywhere.append(len(self.columns))
         self._add_ask(index, rank, wish.pots[place])
         entries = self.entries[-1]
-        held = dict(entries)
+        for row, coefficient in self.in_cuts(entries):
+            entries.append((row, coefficient))
+            self._enter(row, len(self.columns) - 1, coefficient)
+
+    def in_cuts(self, entries: Entries) -> Entries:
+        """What a column with these entries takes of cuts, in the order in which they were made."""
+        held, found = dict(entries), []
         waiting = sorted({row for of in held for row in self._cut_from.get(of, ())}, reverse=True)
         while waiting:
             row = waiting.pop()
@@ -266,9 +284,14 @@ class Program:
             coefficient = sum(n * cut.multipliers.get(of, 0) for of, n in held.items()) // cut.divisor
             if coefficient:
                 held[row] = coefficient
-                entries.append((row, coefficient))
-                self._enter(row, len(self.columns) - 1, coefficient)
+                found.append((row, coefficient))
                 waiting = sorted({*waiting, *self._cut_from.get(row, ())}, reverse=True)
+        return found
+
+    def paid_by_cuts(self, entries: Entries, prices: FloatArray | IntArray) -> float:
+        """The most that cuts pay whatever has these entries, for counting towards targets that are full."""
+        counting = [(row, n) for row, n in entries if row in self.filled and row in self._cut_from]
+        return -sum(n * prices[row] for row, n in self.in_cuts(counting)) if counting else 0
 
     def _stalls_asked(self) -> Counter[str]:
         """The most that could count against each cap: one that cannot bind needs no row."""

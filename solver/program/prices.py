@@ -177,7 +177,9 @@ class Bounds:
         left = worth[self._asks] - taken[self._asks] - alone[self._ask_pot]
         touched = np.isin(self._asks, np.fromiter(charges.profiles, dtype=np.int64, count=len(charges.profiles)))
         np.maximum.at(best, self._ask_index[~touched], left[~touched])
-        for place in np.flatnonzero(touched & (left > best[self._ask_index])).tolist():
+        # A cut made of a target that is full may pay an ask.
+        near = touched if program.filled else touched & (left > best[self._ask_index])
+        for place in np.flatnonzero(near).tolist():
             index, column, pot = self._ask_index[place], int(self._asks[place]), int(self._ask_pot[place])
             profile = charges.profiles[column]
             if left[place] - charges.of(profile) > best[index]:

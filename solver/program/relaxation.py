@@ -75,6 +75,7 @@ class Relaxation:
         self._held_row: dict[int, int] = {}
         self._rows = 0
         self.shut: set[int] = set()
+        self.full: list[int] = []
         self.primal = True
         self.extend()
 
@@ -168,7 +169,8 @@ class Relaxation:
         for column in np.flatnonzero(losses > face.gap).tolist():
             self._engine.changeColBounds(column, 0.0, 0.0)
             self.shut.add(column)
-        for column in np.flatnonzero(losses < -face.gap).tolist():
+        self.full = np.flatnonzero(losses < -face.gap).tolist()
+        for column in self.full:
             upper = _upper(self._program, [column])[0]
             self._engine.changeColBounds(column, upper, upper)
 

@@ -56,36 +56,25 @@ class Search:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._begin()
-
-    def _begin(self) -> None:
         self._relaxation = Relaxation(self._program)
         self._held: list[Held] = []
         self._faces: list[Face] = []
         self._last: IntArray | None = None
 
-    def solve(self, steps: Sequence[Step]) -> list[Solved]:
+    def solve(self, steps: Sequence[Step], *, promises: bool) -> list[Solved]:
         """The optimum of each step among the solutions that are best on the steps before; the last one is best on all.
 
-        Stalls towards quotas and minimums are first taken to be as many as the relaxation promises, which a later
-        step's solution then has to show; where it cannot, they are solved as all steps are.
+        With ``promises``, stalls towards quotas and minimums are taken to be as many as the relaxation promises, which
+        a later step's solution then shows; where it cannot, the program is of no more use.
 
         Raises:
-            InfeasibleError: when no allocation keeps all that is forced.
+            InfeasibleError: when no allocation keeps all that is forced, or promised.
         """
-        for promising in (PROMISING, frozenset[Goal]()):
-            if promising is PROMISING and not any(step.goal in PROMISING for step in steps[:-1]):
-                continue
-            try:
-                return [
-                    self._promise(step) if step.goal in promising and step is not steps[-1] else self._optimum(step)
-                    for step in steps
-                ]
-            except InfeasibleError:
-                if not promising:
-                    raise
-                self._begin()
-        return []
+        last = len(steps) - 1
+        return [
+            self._promise(step) if promises and place < last and step.goal in PROMISING else self._optimum(step)
+            for place, step in enumerate(steps)
+        ]
 
     def _promise(self, step: Step) -> Solved:
         """What the relaxation promises for a step, rounded down; cuts are tried where there is something to round."""
@@ -118,6 +107,7 @@ class Search:
         prices = Bounds(self._program).best(step, relaxed, self._held, self._faces, value)
         held = Held(step, value)
         self._relaxation.hold(held, prices.face)
+        self._program.fill(self._relaxation.full)
         self._held.append(held)
         self._faces.append(prices.face)
         return Solved(x, value, prices)

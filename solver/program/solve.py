@@ -26,6 +26,7 @@ from solver.program.charges import multipliers, needed
 from solver.program.handing import handed_out, placement
 from solver.program.model import Program, Row
 from solver.program.prices import Prices
+from solver.program.relaxation import InfeasibleError
 from solver.program.runs import Run, Runs
 from solver.program.search import Search, Solved
 from solver.program.values import values
@@ -133,6 +134,7 @@ def solve_part(part: Part) -> PartResult:
     apart: frozenset[str] | None = frozenset() if spacing is not None and spacing.strength == "hard" else None
     held = part.returning if part.rules.numbering.returning != "ignore" else {}
     numbers = [candidate.application_no for candidate in part.candidates]
+    promises = True
     while True:
         program = Program(
             part.rules,
@@ -148,7 +150,13 @@ def solve_part(part: Part) -> PartResult:
         if not reached:
             nothing = (0, 0, PartProof(part.periods, {}, {}))
             return PartResult((), frozenset(numbers), (nothing,) * len(part.steps))
-        solved = Search(program).solve(part.steps)
+        try:
+            solved = Search(program).solve(part.steps, promises=promises)
+        except InfeasibleError:
+            if not promises:
+                raise
+            promises = False
+            continue
         given, crowded = handed_out(program, solved[-1].x, held)
         if not crowded or apart is None:
             break
@@ -203,6 +211,7 @@ def _cuts(part: Part, program: Program, prices: Prices) -> tuple[CutProof, ...]:
                 sites={SiteNo(int(str(site))): n for site, n in of[Row.SITE].items()},
                 caps={str(name): n for name, n in of[Row.CAP].items()},
                 stretches={str(name): n for name, n in of[Row.STRETCH].items()},
+                filled={str(name): n for name, n in of[Row.TARGET].items()},
                 cuts={int(str(number)): n for number, n in of[Row.CUT].items()},
             )
         )

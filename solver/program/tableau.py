@@ -47,9 +47,10 @@ def tableau_cuts(
         at_most: how many.
     """
     found: dict[tuple[int, bytes, bytes], float] = {}
-    bounds = np.array(program.bounds, dtype=np.int64)
-    targets = np.array([kind is Row.TARGET for kind in program.row_kind])
-    unpriced = np.array([left_out(program, kind) for kind in program.row_kind]) & ~targets
+    bounds = np.array([program.bound_in_cuts(row) for row in range(len(program.bounds))], dtype=np.int64)
+    unpriced = np.array([left_out(program, row) for row in range(len(program.bounds))])
+    targets = np.array([kind is Row.TARGET for kind in program.row_kind]) & unpriced
+    unpriced &= ~targets
     for rows, inverse in relaxation.fractional_rows(x, ROWS):
         if np.any(rows < 0) or np.any(unpriced[rows]):
             continue

@@ -26,7 +26,7 @@ Take = tuple[tuple[Name, int], ...]
 """What something takes of rows."""
 Offer = tuple[int, int, Take]
 """A run: its price with what cuts charge for it alone, its price without, and what it takes of rows in cuts."""
-SORTS = ("applications", "sites", "caps", "stretches", "cuts")
+SORTS = ("applications", "sites", "caps", "stretches", "filled", "cuts")
 """The sorts of rows that a cut may be made of."""
 
 
@@ -48,7 +48,7 @@ class Must(NamedTuple):
 class Cuts:
     """A part's cuts: their bounds, and what they charge for rows taken together."""
 
-    def __init__(self, cuts: Sequence[Mapping[str, Any]], counts: Counts) -> None:
+    def __init__(self, cuts: Sequence[Mapping[str, Any]], counts: Counts, filled: Mapping[str, int]) -> None:
         self._cuts = cuts
         self._made_into: dict[Name, list[tuple[int, int]]] = defaultdict(list)
         self._known: dict[Take, int] = {(): 0}
@@ -58,11 +58,20 @@ class Cuts:
             for sort in SORTS:
                 for name, multiplier in cut[sort].items():
                     self._made_into[sort, name].append((number, multiplier))
-                    bound = counts.limit(name) if sort == "caps" else self.bounds[int(name)] if sort == "cuts" else 1
-                    total += multiplier * bound
+                    total += multiplier * self._bound_of(sort, name, counts, filled)
             self.bounds.append(total // cut["divisor"])
         self._sites = {name for sort, name in self._made_into if sort == "sites"}
         self._stretches = {name for sort, name in self._made_into if sort == "stretches"}
+
+    def _bound_of(self, sort: str, name: str, counts: Counts, filled: Mapping[str, int]) -> int:
+        match sort:
+            case "caps":
+                return counts.limit(name)
+            case "cuts":
+                return self.bounds[int(name)]
+            case "filled":
+                return -filled[name]
+        return 1
 
     def touched(self, rows: Sequence[tuple[Name, int]]) -> Take:
         """Of what is taken of some rows, that of which cuts are made."""
@@ -110,11 +119,18 @@ class Bound:
     takes itself (its own, its caps, what counts its goods at the fair) is the cheapest run looked for again.
     """
 
-    def __init__(self, season: Season, counts: Counts, part: Mapping[str, Any], weights: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        season: Season,
+        counts: Counts,
+        part: Mapping[str, Any],
+        weights: Mapping[str, int],
+        filled: Mapping[str, int],
+    ) -> None:
         self._season, self._counts, self._part, self._weights = season, counts, part, weights
         self._sites, self._caps = part["prices"], part["cap_prices"]
         self._stretches, self._targets = part["stretch_prices"], part["target_prices"]
-        self._cuts = Cuts(part["cuts"], counts)
+        self._cuts = Cuts(part["cuts"], counts, filled)
         self._reached: dict[str, tuple[str, int]] = {}
         self._spaced: dict[tuple[str, ...], list[str]] = defaultdict(list)
         for name in {*self._stretches, *(name for cut in part["cuts"] for name in cut["stretches"])}:
@@ -133,6 +149,13 @@ class Bound:
         for name, (step, size) in self._reached.items():
             total += size * max(0, self._weights.get(step, 0) - self._targets.get(name, 0))
         return int(total)
+
+    def filled(self, gap: int) -> dict[str, int]:
+        """Targets that nobody can leave a unit short of who is this good: each unit would lose more than the gap."""
+        lost = {
+            name: self._weights.get(step, 0) - self._targets.get(name, 0) for name, (step, _) in self._reached.items()
+        }
+        return {name: size for name, (_, size) in self._reached.items() if lost[name] > gap}
 
     def _surplus(self, application: Row) -> int:
         """What the best placement is worth beyond all that it takes; 0 if that is better and not placing is allowed."""
@@ -159,7 +182,13 @@ class Bound:
         asker = Asker(application, season.signature(application), counts.rules_at_fairs(application))
         best: int | None = None if keeps else 0
         for width in widths:
-            own = self._cuts.touched([(("applications", name), 1), *((("caps", cap), width) for cap in caps)])
+            own = self._cuts.touched(
+                [
+                    (("applications", name), 1),
+                    *((("caps", cap), width) for cap in caps),
+                    *((("filled", target), -1) for _, target, _ in person),
+                ]
+            )
             worth = base + per_stall * width - widths[0] * weights.get("extra_stalls", 0)
             for rank, choice in enumerate(application["choices"].split("|"), start=1):
                 for gain, through, only in ways:
@@ -249,8 +278,10 @@ class Bound:
         if asker.counted and key not in self._at_fair:
             caps = list(self._counts.fair_caps(asker.application, fair))
             price = sum(self._caps.get(cap, 0) for cap in caps)
+            rows: list[tuple[Name, int]] = [(("caps", cap), 1) for cap in caps]
             for step, name, size in self._counts.targets(asker.application, fair):
                 self._reached[name] = step, size
                 price -= self._targets.get(name, 0)
-            self._at_fair[key] = price, self._cuts.touched([(("caps", cap), 1) for cap in caps])
+                rows.append((("filled", name), -1))
+            self._at_fair[key] = price, self._cuts.touched(rows)
         return self._at_fair[key] if asker.counted else (0, ())
