@@ -1,8 +1,8 @@
 """From a whole solution to placements: who of those that nobody can tell apart gets which run, and who stands apart.
 
 Hard spacing seldom decides who gets a place, as stalls that nobody can tell apart can be given out in many orders. So
-it is looked at where a fair is numbered: a search for runs, each of its pot, that keeps everyone apart. Only a fair
-that cannot be numbered so has its groups told apart in the program itself.
+it is looked at where a fair is numbered: a search for runs, each of its pot, that keeps everyone apart. Only
+groups that many ask for at a fair, and those of a fair that cannot be numbered so, are told apart in the program.
 """
 
 from __future__ import annotations
@@ -15,36 +15,54 @@ from ortools.sat.python import cp_model
 from fairalloc.allocation import Candidate, Placement
 from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.model import Choice
+from fairalloc.rules import Rules
 from solver.problem import IntArray
 from solver.program.model import Ask, Give, Program
-from solver.program.runs import Run
+from solver.program.runs import Run, Runs
 
 Given = tuple[int, int, Run]
 """A candidate, the pot that it was served through, and its run."""
+COMMON = 2
+"""A group is common where twice its stalls, with the gaps that they need, would fill the fair."""
 SEARCHED = 1.0
 """Deterministic time, not seconds, that numbering one fair may take."""
 
 
 def handed_out(
     program: Program, solution: IntArray, held: Mapping[ApplicationNo, Sequence[SiteNo]]
-) -> tuple[list[Given], set[str]]:
-    """Runs for all who are placed, and the fairs where hard spacing could not be kept."""
+) -> tuple[list[Given], dict[tuple[str, str], set[str]]]:
+    """Runs for all who are placed; by fair and period the groups there, where hard spacing could not be kept."""
     given = list(_by_pots(program, solution, held))
     spacing = program.rules.spacing
     if spacing is None or spacing.strength == "soft":
-        return given, set()
+        return given, {}
     by_fair: dict[tuple[str, str], list[Given]] = defaultdict(list)
     for one in given:
         pot = program.pots[one[1]]
         by_fair[pot.fair, pot.signature.period].append(one)
     apart: list[Given] = []
-    crowded: set[str] = set()
-    for (fair, _), there in by_fair.items():
+    crowded: dict[tuple[str, str], set[str]] = {}
+    for where, there in by_fair.items():
         numbered = there if _stand_apart(program, there) else _numbered(program, there)
         apart += numbered or there
         if numbered is None:
-            crowded.add(fair)
+            groups = Counter(program.candidates[index].group for index, _, _ in there)
+            crowded[where] = {group for group, number in groups.items() if group and number > 1}
     return apart, crowded
+
+
+def common_groups(rules: Rules, candidates: Sequence[Candidate], runs: Runs) -> dict[tuple[str, str], set[str]]:
+    """Groups that so many ask for at a fair that spacing may decide who gets a place there."""
+    asked: Counter[tuple[str, str, str]] = Counter()
+    for candidate in candidates:
+        for named in {choice.fair_id for choice in candidate.choices if choice.fair_id is not None}:
+            asked[named, candidate.period, candidate.group] += candidate.stalls_min
+    found: dict[tuple[str, str], set[str]] = defaultdict(set)
+    for (fair, period, group), number in asked.items():
+        reach = 1 if rules.spacing is None else rules.spacing.distance
+        if group and number * (1 + reach) * COMMON >= len(runs.sites_at(fair, period)):
+            found[fair, period].add(group)
+    return found
 
 
 def placement(program: Program, given: Given) -> Placement:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from types import MappingProxyType
@@ -119,7 +120,7 @@ class Program:
         returning: sites that applications' applicants held before.
         standing: sites that applications hold now.
         earlier: stalls that earlier campaigns gave, by the names of the caps that count them.
-        apart: fairs where the rule on spacing is kept by the program; None for all.
+        apart: product groups for which the program keeps the rule on spacing, by fair and period; None for all.
     """
 
     def __init__(
@@ -131,7 +132,7 @@ class Program:
         returning: Mapping[ApplicationNo, Sequence[SiteNo]],
         standing: Mapping[ApplicationNo, Run] = MappingProxyType({}),
         earlier: Mapping[str, int] = NOTHING,
-        apart: frozenset[str] | None = None,
+        apart: Mapping[tuple[str, str], AbstractSet[str]] | None = None,
     ) -> None:
         self._apart = apart
         self._earlier = earlier
@@ -334,7 +335,9 @@ class Program:
             self._add_ask(index, rank, self._pot(pot), own=own, stays=True)
 
     def _pot_of(self, candidate: Candidate, fair: str, signature: Signature, width: int, number: str | None) -> Pot:
-        spaced = self.rules.spacing is not None and (self._apart is None or fair in self._apart)
+        spaced = self.rules.spacing is not None and (
+            self._apart is None or candidate.group in self._apart.get((fair, candidate.period), ())
+        )
         group = candidate.group if spaced else ""
         return Pot(fair, signature, width, number, candidate.keeps, group)
 

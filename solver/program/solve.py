@@ -23,7 +23,7 @@ from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.model import Site
 from fairalloc.rules import Goal, Rules, Step
 from solver.program.charges import multipliers, needed
-from solver.program.handing import handed_out, placement
+from solver.program.handing import common_groups, handed_out, placement
 from solver.program.model import Program, Row
 from solver.program.prices import Prices
 from solver.program.relaxation import InfeasibleError
@@ -128,17 +128,20 @@ def _is_in(request: AllocationRequest, run: Run, period: str) -> bool:
 def solve_part(part: Part) -> PartResult:
     """Solve one part. A plain function of its argument, so that it can run in a process of its own.
 
-    Hard spacing is left to the numbering of fairs; where a fair cannot be numbered so, it is solved with the spacing.
+    Hard spacing is left to the numbering of fairs but for common groups; where a fair cannot be numbered so, the part
+    is solved again with all its groups told apart there.
     """
     spacing = part.rules.spacing
-    apart: frozenset[str] | None = frozenset() if spacing is not None and spacing.strength == "hard" else None
+    runs = Runs(part.sites)
+    hard = spacing is not None and spacing.strength == "hard"
+    apart = common_groups(part.rules, part.candidates, runs) if hard else None
     held = part.returning if part.rules.numbering.returning != "ignore" else {}
     numbers = [candidate.application_no for candidate in part.candidates]
     promises = True
     while True:
         program = Program(
             part.rules,
-            Runs(part.sites),
+            runs,
             part.candidates,
             part.queue_length,
             part.returning,
@@ -160,7 +163,8 @@ def solve_part(part: Part) -> PartResult:
         given, crowded = handed_out(program, solved[-1].x, held)
         if not crowded or apart is None:
             break
-        apart |= crowded
+        for where, groups in crowded.items():
+            apart.setdefault(where, set()).update(groups)
     placements = tuple(placement(program, one) for one in sorted(given))
     # A later step may have bettered an earlier one: what is stated is what the outcome is worth.
     worth = values(program, placements, part.returning, part.steps)
