@@ -30,6 +30,7 @@ from fairalloc.console import (
     explanation_json,
     out,
     refuse,
+    say,
     show,
     show_audit,
     show_comparison,
@@ -331,14 +332,15 @@ def compare(
 ) -> None:
     """Show what rules and mechanisms cost: the season as it is, beside each variant named.
 
-    Without any of them: beside the other mechanism, and without each rule.
+    Without any of them: beside the other mechanisms that can serve it, and without each rule.
 
     Example: fairalloc compare seasons/2026 --mechanism queue --goals placed,choices --out compare.html
     """
     from solver.optimal import solve
 
     rules, rules_text, season = season_input(season_dir, None, 0, None)
-    variants = compare_season(rules, rules_text, season, Wanted(mechanisms or (), goals or (), left_out or ()), solve)
+    wanted = Wanted(mechanisms or (), goals or (), left_out or ())
+    variants = compare_season(rules, rules_text, season, wanted, solve, say)
     if to is not None:
         to.write_text(render_comparison(rules, season.fairs, variants), encoding="utf-8")
         err.print(f"page {to}", soft_wrap=True)

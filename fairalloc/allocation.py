@@ -89,8 +89,9 @@ class Placement:
 class CutProof:
     """A row that every allocation keeps because stalls are whole, and its price (Gomory 1958, Chvatal 1973).
 
-    The rows named, each times its multiplier, are added up and divided by ``divisor``; what comes out is rounded down on
-    both sides. A cut may be made of ones before it, by their place in the list.
+    The rows named, each times its multiplier, are added up and divided by ``divisor``; what comes out is rounded down
+    on both sides. A cut may be made of ones before it, by their place in the list, and of targets that are
+    ``filled``: an earlier step proves that no less than their size counts towards them.
     """
 
     divisor: int
@@ -99,6 +100,7 @@ class CutProof:
     sites: Mapping[SiteNo, int]
     caps: Mapping[str, int]
     stretches: Mapping[str, int]
+    filled: Mapping[str, int]
     cuts: Mapping[int, int]
 
 
@@ -146,6 +148,7 @@ class PartProof:
                     "sites": {site_ids[number]: n for number, n in cut.sites.items()},
                     "caps": dict(cut.caps),
                     "stretches": dict(cut.stretches),
+                    "filled": dict(cut.filled),
                     "cuts": {str(number): n for number, n in cut.cuts.items()},
                 }
                 for cut in self.cuts
@@ -207,8 +210,9 @@ class Blocking:
 class AllocationResult:
     """Placements in order of application numbers, a proof per goal, and the seconds that each step took.
 
-    The mechanism `queue` has no goals: what it proves are cut-offs; ``blocking`` is where it could not be stable.
-    ``standing`` is the request's.
+    The mechanism `queue` has no goals: what it proves are cut-offs; ``blocking`` is where it could not be stable. The
+    mechanism `quota-queue` proves nothing: whoever checks it distributes anew; ``barred`` are those it rejected, as
+    another application of the applicant holds a place. ``standing`` is the request's.
     """
 
     placements: tuple[Placement, ...]
@@ -218,6 +222,7 @@ class AllocationResult:
     cut_offs: tuple[CutOff, ...] = ()
     blocking: tuple[Blocking, ...] = ()
     standing: Mapping[ApplicationNo, tuple[SiteNo, ...]] = field(default_factory=dict)
+    barred: frozenset[ApplicationNo] = frozenset()
 
     def certified(self, site_ids: Mapping[SiteNo, str]) -> dict[str, Any]:
         """The proofs as they are published, sites by their ids; what many cut-offs share stands once."""

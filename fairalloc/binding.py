@@ -34,6 +34,7 @@ class Bind(StrEnum):
     MINIMUM = "minimum"
     GOALS = "goals"
     QUEUE = "queue"
+    COUNTS = "counts"
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 
-from fairalloc.allocation import AllocationRequest, Candidate, Solve
+from fairalloc.allocation import AllocationRequest, Candidate, Placement, Solve
 from fairalloc.envy import Envy, justified_envy
 from fairalloc.ledger import SiteNo
 from fairalloc.model import SeasonInput
@@ -22,6 +22,7 @@ from fairalloc.requests import build_request
 from fairalloc.rules import Rules
 from fairalloc.screening import screen
 from fairalloc.status import Status
+from fairalloc.suiting import Suiting
 
 SMALL = 2_000
 """Below this many applications variants are solved faster than processes for them start."""
@@ -53,8 +54,10 @@ class Measures:
         stalls: sites given out.
         points: of the placed, as the first variant's queue counts them; who is not in that queue has none.
         empty: open sites left over, by fair where there are any.
-        first: placed on their first choice.
+        first: placed on their first choice (by counts: at its fair).
         mean_rank: mean choice rank of the placed.
+        unsuited: placed on sites that lack what they need, do not take their goods or do not admit them: only the
+            mechanism `quota-queue` does that, which looks at counts.
         envious: applications with justified envy (see :mod:`fairalloc.envy`).
         envy_pairs: pairs of them and those whose stalls they would rather have.
         goals: value and proven bound of each goal, where there are any.
@@ -75,6 +78,7 @@ class Measures:
     empty: Mapping[str, int]
     first: int
     mean_rank: float
+    unsuited: int
     envious: int
     envy_pairs: int
     goals: Mapping[str, tuple[int, int]]
@@ -92,6 +96,7 @@ class _Solved:
     positions: Mapping[int, int]
     applicants: int
     empty: Mapping[str, int]
+    unsuited: int
     envy: Envy
     goals: Mapping[str, tuple[int, int]]
 
@@ -137,9 +142,20 @@ def _solve(rules: Rules, season: SeasonInput, seed: bytes, solve: Solve) -> _Sol
         positions={number: candidate.position for number, candidate in candidates.items()},
         applicants=len({candidates[p.application_no].applicant for p in result.placements}),
         empty=dict(sorted(empty.items())),
+        unsuited=_unsuited(request, candidates, result.placements),
         envy=justified_envy(request, result.placements),
         goals={proof.goal: (proof.value, proof.bound) for proof in result.proofs},
     )
+
+
+def _unsuited(request: AllocationRequest, candidates: Mapping[int, Candidate], placements: Sequence[Placement]) -> int:
+    """How many stand on a site that does not suit them."""
+    suiting = Suiting(request.rules)
+    runs = (
+        (candidates[p.application_no], [request.sites[SiteNo(p.site_no + offset)] for offset in range(p.width)])
+        for p in placements
+    )
+    return sum(any(any(suiting.obstacles(site, candidate)) for site in run) for candidate, run in runs)
 
 
 def _request(rules: Rules, season: SeasonInput, seed: bytes) -> AllocationRequest:
@@ -174,6 +190,7 @@ def _measure(variant: Variant, solved: _Solved, first: _Solved, kinds: Mapping[i
         empty=solved.empty,
         first=sum(rank == 1 for rank, _ in solved.fares.values()),
         mean_rank=sum(rank for rank, _ in solved.fares.values()) / max(placed, 1),
+        unsuited=solved.unsuited,
         envious=solved.envy.applications,
         envy_pairs=solved.envy.pairs,
         goals=solved.goals,

@@ -124,8 +124,10 @@ def show_comparison(variants: Sequence[Measures], *, as_json: bool) -> None:
         return
     given = [(v.name, v.stalls, sum(v.empty.values()), v.placed, v.applicants, v.first, v.mean_rank) for v in variants]
     show_table("Given out", ("variant", "stalls", "empty", "placed", "people", "first", "rank"), given)
-    fares = [(v.name, v.envious, v.envy_pairs, sum(v.better.values()), sum(v.worse.values())) for v in variants]
-    show_table("Fairness", ("variant", "envy", "pairs", "better", "worse"), fares)
+    fares = [
+        (v.name, v.unsuited, v.envious, v.envy_pairs, sum(v.better.values()), sum(v.worse.values())) for v in variants
+    ]
+    show_table("Fairness", ("variant", "unsuited", "envy", "pairs", "better", "worse"), fares)
     prices = [
         (v.left_out, *(f"{getattr(v, name) - getattr(variants[0], name):+,}" for name in _PRICED))
         for v in variants
@@ -134,11 +136,17 @@ def show_comparison(variants: Sequence[Measures], *, as_json: bool) -> None:
     if prices:
         show_table("Gained without a rule", ("rule", *_PRICED), prices)
     words = (
-        "people: different applicants placed; first: first choices met; rank: mean choice rank; envy: applications that"
-        " would rather have stalls of somebody behind them in the queue, pairs: of them and those; better, worse:"
-        " applications that fare so against the first line; points: as the queue of the first line counts them"
+        "people: different applicants placed; first: first choices met (quota-queue: placed at its fair); rank: mean"
+        " choice rank; unsuited: placed on a site that they cannot use; envy: applications that would rather have"
+        " stalls of somebody behind them in the queue, pairs: of them and those; better, worse: applications that fare"
+        " so against the first line; points: as the queue of the first line counts them"
     )
     out.print(words, style="dim")
+
+
+def say(words: str) -> None:
+    """A remark on stderr."""
+    err.print(words, markup=False, soft_wrap=True)
 
 
 _PRICED = ("stalls", "placed", "first", "points")

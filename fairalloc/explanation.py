@@ -24,6 +24,8 @@ class Room(StrEnum):
     FREE = "sites left over"
     FULL = "full"
     HELD = "your place"
+    BARRED = "another place held"
+    UNSEEN = "not looked at"
 
 
 @dataclass(frozen=True, slots=True)

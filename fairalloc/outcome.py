@@ -66,16 +66,20 @@ def outcomes(
     widths: dict[int, tuple[str, int]] = {number: (run[0].fair_id, len(run)) for number, run in given.items()}
     full_caps = CapCount(rules, candidates, widths, earlier)
     names: dict[str, str] = {fair.fair_id: fair.name for fair in fairs}
+    by_counts = rules.mechanism.name == "quota-queue"
     told = []
     for candidate in sorted(candidates, key=lambda candidate: candidate.application_no):
         placement = placements.get(candidate.application_no)
         asker = Asker(candidate.period, candidate.category, candidate.kind, candidate.needs, candidate.stalls_min)
-        if placement is None:
+        if by_counts:
+            reason = _counted_reason(candidate, result, placement)
+        elif placement is None:
             reached = frozenset(fair for choice in candidate.choices for fair in cut_offs.fairs(choice, asker))
             reason = _waiting_reason(candidate, reached, full_caps)
         else:
             reason = _placed_reason(candidate, placement)
         missed = candidate.choices if placement is None else candidate.choices[: placement.choice_rank - 1]
+        missed = () if by_counts else missed  # nobody was cut off at a choice: all but the first were not looked at
         details = (
             choice_words(cut_offs.report(rank, choice, asker), asker, candidate.position, names, missed=True)
             for rank, choice in enumerate(missed, start=1)
@@ -109,3 +113,12 @@ def _waiting_reason(candidate: Candidate, fairs: Collection[str], caps: CapCount
     if not fairs:
         return Reason.NO_SUITABLE_SITE
     return Reason.CAP_REACHED if caps.leaves_less_than_asked(candidate, fairs) else Reason.OUTRANKED
+
+
+def _counted_reason(candidate: Candidate, result: AllocationResult, placement: Placement | None) -> Reason:
+    """What the distribution by counts decided."""
+    if placement is not None:
+        return Reason.COUNTED_PLACE
+    if candidate.application_no in result.barred:
+        return Reason.HOLDS_ANOTHER_PLACE
+    return Reason.NOT_COUNTED if candidate.application_no in result.unplaceable else Reason.COUNT_USED_UP

@@ -60,6 +60,12 @@ def faults(
         refused: why those among them that do not take part were refused, in words.
         earlier: stalls that earlier campaigns gave, by the names of the caps.
     """
+    if not rules.keeps_decisions:
+        for decision in (decision for decision in decisions if decision.application_id is not None):
+            message = f'places an application, which the mechanism "{rules.mechanism.name}" cannot keep'
+            remedy = "remove the row (keeping a site free is possible), or take another mechanism"
+            yield Fault(decision, "application_id", "mechanism", message, remedy)
+        return
     claims = Claims(rules, earlier)
     for name, placing in sorted(by_application(decisions).items()):
         candidate = candidates[name]

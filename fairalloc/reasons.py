@@ -30,9 +30,13 @@ class Reason(IntEnum):
     LOWER_CHOICE = 41
     PREALLOCATED = 42
     GUARANTEED = 43
+    COUNTED_PLACE = 50
     OUTRANKED = 60
     NO_SUITABLE_SITE = 61
     CAP_REACHED = 62
+    HOLDS_ANOTHER_PLACE = 63
+    COUNT_USED_UP = 70
+    NOT_COUNTED = 71
 
 
 REASON_WORDS: Mapping[Reason, str] = MappingProxyType(
@@ -51,10 +55,17 @@ REASON_WORDS: Mapping[Reason, str] = MappingProxyType(
         Reason.LOWER_CHOICE: "Placed on a lower choice; the higher ones went to others, as the rules have it.",
         Reason.PREALLOCATED: "Placed by a decision made before the allocation.",
         Reason.GUARANTEED: "Placed on a stall held before, which the rules guarantee.",
+        Reason.COUNTED_PLACE: "Placed at the fair of the first choice; its stall was numbered afterwards.",
         Reason.OUTRANKED: "Every chosen place went to other applications, as the goals of the rules have it.",
         Reason.NO_SUITABLE_SITE: "No chosen fair has a site, or as many side by side as asked for, for these goods and"
         " needs in this period.",
         Reason.CAP_REACHED: "The applicant, or others of the same owner, hold as many stalls as the rules allow.",
+        Reason.HOLDS_ANOTHER_PLACE: "Another application of the applicant holds a place in this period (farmers and"
+        " firms: at this fair), and the distribution by counts gives no second one.",
+        Reason.COUNT_USED_UP: "The places counted for this kind of applicant at the fair of the first choice went to"
+        " other applications, or there were none; further choices are not looked at.",
+        Reason.NOT_COUNTED: "The first choice names no fair with places for these goods in this period; further choices"
+        " are not looked at.",
     }
 )
 
@@ -76,7 +87,7 @@ REASON_STATUS: Mapping[Reason, Status] = MappingProxyType(
             Status.ELIGIBLE: (Reason.MEETS_RULES,),
             Status.REJECTED: tuple(reason for reason in Reason if 20 <= reason < 40),
             Status.ALLOCATED: tuple(reason for reason in Reason if 40 <= reason < 60),
-            Status.WAITLISTED: (Reason.OUTRANKED, Reason.NO_SUITABLE_SITE, Reason.CAP_REACHED),
+            Status.WAITLISTED: tuple(reason for reason in Reason if 60 <= reason < 80),
         }.items()
         for reason in reasons
     }

@@ -17,14 +17,15 @@ from solver.prices import class_prices, dual_bound
 from solver.problem import IntArray, Problem, build_problem, with_own_pools
 from solver.program import solve_program
 from solver.queue import solve_queue
+from solver.quota_queue import solve_quota_queue
 from solver.stalls import number_stalls
 
 
 def solve(request: AllocationRequest) -> AllocationResult:
     """Allocate as the rules' mechanism has it.
 
-    `queue` serves in order. `optimal` is a flow, proven, where each placement takes one site, and else an integer
-    program with a proven bound.
+    `queue` serves in order, `quota-queue` distributes by counts. `optimal` is a flow, proven, where each placement
+    takes one site, and else an integer program with a proven bound.
 
     Raises:
         InfeasibleError: when hard rules cannot all hold.
@@ -34,6 +35,8 @@ def solve(request: AllocationRequest) -> AllocationResult:
     request = with_own_pools(request)
     if request.rules.mechanism.name == "queue":
         return solve_queue(request)
+    if request.rules.mechanism.name == "quota-queue":
+        return solve_quota_queue(request)
     if not request.rules.is_network:
         return solve_program(request)
     clock = _Stopwatch()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from fairalloc.allocation import Candidate
@@ -12,7 +12,7 @@ from fairalloc.numbering import application_label
 from tests.placing import Given, Placing, Run
 
 Rows = dict[tuple[str, str], int]
-SORTS = ("applications", "sites", "caps", "stretches", "cuts")
+SORTS = ("applications", "sites", "caps", "stretches", "filled", "cuts")
 PRICES = {"prices": "sites", "cap_prices": "caps", "stretch_prices": "stretches", "target_prices": "targets"}
 
 
@@ -63,6 +63,8 @@ class Proof:
                 return False
             if self.soft and cut["stretches"]:
                 return False
+            if cut["filled"] and not set(cut["filled"]) <= self.filled(part["periods"], place):
+                return False
         sites = [part["prices"], *(cut["sites"] for cut in part["cuts"])]
         caps = [part["cap_prices"], *(cut["caps"] for cut in part["cuts"])]
         if any(name not in season.sites for of in sites for name in of):
@@ -74,6 +76,19 @@ class Proof:
             return False
         return set(part["multipliers"]) <= set(season.steps[:place])
 
+    def filled(self, periods: Sequence[str], place: int) -> set[str]:
+        """The targets of which the steps before prove that no unit can be missing."""
+        found = set()
+        for earlier, goal in enumerate(self.certificate["goals"][:place]):
+            for part in goal["parts"]:
+                if set(part["periods"]) == set(periods) and self.is_sound(part, earlier):
+                    weights = self.weights(part, earlier)
+                    gap = self.left(part, earlier) - part["scale"] * self.value(periods)[earlier]
+                    for name, (step, _) in self.reached(periods).items():
+                        if weights.get(step, 0) - part["target_prices"].get(name, 0) > gap:
+                            found.add(name)
+        return found
+
     def weights(self, part: Mapping[str, Any], place: int) -> dict[str, int]:
         """What a unit of each step is worth."""
         return {**part["multipliers"], self.season.steps[place]: part["scale"]}
@@ -84,6 +99,10 @@ class Proof:
 
     def bound(self, part: Mapping[str, Any], place: int) -> int:
         """What the prices of a part prove of a step."""
+        return self.left(part, place) // part["scale"]
+
+    def left(self, part: Mapping[str, Any], place: int) -> int:
+        """What a step can be worth at most by the prices of a part, in units of 1/scale."""
         season, weights = self.season, self.weights(part, place)
         prices = {(sort, name): price for of, sort in PRICES.items() for name, price in part[of].items()}
         prices |= {("cuts", str(number)): cut["price"] for number, cut in enumerate(part["cuts"])}
@@ -93,7 +112,6 @@ class Proof:
             right = sum(n * (bounds[row] if row[0] == "cuts" else self.limit(*row)) for row, n in rows.items())
             bounds["cuts", str(number)] = right // cut["divisor"]
         total = sum(price * bounds[row] for row, price in prices.items() if row[0] != "targets")
-        targets = {}
         for candidate in season.request.candidates:
             if candidate.period not in part["periods"]:
                 continue
@@ -102,12 +120,21 @@ class Proof:
                 rows = self.rows(candidate, run)
                 self.add_cuts(rows, part["cuts"])
                 left.append(self.worth(weights, candidate, run) - sum(n * prices.get(r, 0) for r, n in rows.items()))
-                targets |= {name: (step, size) for step, name, size in self.targets(candidate, run)}
             total += max(left)
-        for name, (step, size) in targets.items():
+        for name, (step, size) in self.reached(part["periods"]).items():
             total += size * max(0, weights.get(step, 0) - prices.get(("targets", name), 0))
         total -= sum(n * self.value(part["periods"])[season.steps.index(of)] for of, n in part["multipliers"].items())
-        return total // part["scale"]
+        return total
+
+    def reached(self, periods: Sequence[str]) -> dict[str, tuple[str, int]]:
+        """The targets that some placement counts towards: their steps and sizes."""
+        return {
+            name: (step, size)
+            for candidate in self.season.request.candidates
+            if candidate.period in periods
+            for run, _ in self.season.placements(candidate)
+            for step, name, size in self.targets(candidate, run)
+        }
 
     def must_be_placed(self, candidate: Candidate) -> bool:
         """Whether an application is sure of a site."""
@@ -115,6 +142,8 @@ class Proof:
 
     def limit(self, sort: str, name: str) -> int:
         """The bound of a row."""
+        if sort == "filled":
+            return -self.reached([period.id for period in self.season.rules.periods])[name][1]
         return self.limits[name.split("|", maxsplit=1)[0]] if sort == "caps" else 1
 
     def rows(self, candidate: Candidate, run: Run) -> Rows:
@@ -135,7 +164,7 @@ class Proof:
         for where, when, row, position, group in season.stretches(candidate, run):
             rows["stretches", f"{season.rules.spacing.id}|{where}|{when}|{row}|{position}|{group}"] = 1
         for _, name, _ in self.targets(candidate, run):
-            rows["targets", name] = -1 if name == candidate.applicant else -width
+            rows["targets", name] = rows["filled", name] = -1 if name == candidate.applicant else -width
         return rows
 
     def targets(self, candidate: Candidate, run: Run) -> Iterator[tuple[str, str, int]]:
@@ -165,13 +194,14 @@ class Proof:
             rows["cuts", str(number)] = total // cut["divisor"]
 
 
-def random_cut(rng: random.Random, proof: Proof, before: int) -> dict[str, Any]:
-    """A cut of a few rows that a few placements take, and of cuts before it."""
+def random_cut(rng: random.Random, proof: Proof, before: int, filled: Collection[str] = ()) -> dict[str, Any]:
+    """A cut of a few rows that a few placements take, and of cuts before it; of targets, only those filled."""
     season = proof.season
     rows: list[tuple[str, str]] = [("cuts", str(number)) for number in range(before)]
     for candidate in season.request.candidates:
         for run, _ in season.placements(candidate):
-            rows += [row for row in proof.rows(candidate, run) if row[0] in SORTS]
+            taken = [row for row in proof.rows(candidate, run) if row[0] in SORTS]
+            rows += [(sort, name) for sort, name in taken if sort != "filled" or name in filled]
     chosen = rng.sample(sorted(set(rows)), min(len(set(rows)), rng.randint(1, 6)))
     if proof.soft:
         chosen = [row for row in chosen if row[0] != "stretches"]

@@ -132,7 +132,7 @@ def count(book: Published) -> Figures:
     held = {(incumbent.site_id, incumbent.applicant_id) for incumbent in book.incumbents}
     return Figures(
         total=_tally("all", applications, len(sites)),
-        unsuitable=int((applications["reason"] == Reason.NO_SUITABLE_SITE).sum()),
+        unsuitable=int(applications["reason"].isin([Reason.NO_SUITABLE_SITE, Reason.NOT_COUNTED]).sum()),
         kept_stalls=sum(
             any((site, who) in held for site in run)
             for run, who in zip(placed["sites"], placed["applicant_id"], strict=True)
@@ -145,7 +145,7 @@ def count(book: Published) -> Figures:
         fairs=fairs,
         pressure=_pressure(book, applications),
         refusals=_refusals(book),
-        cut_offs=tuple(_cut_offs(book)),
+        cut_offs=() if book.rules.mechanism.name == "quota-queue" else tuple(_cut_offs(book)),
         rush=_rush(book),
         dots=_dots(book, dict(zip(sorted(set(sites["fair_id"])), fairs, strict=True))),
     )

@@ -19,6 +19,7 @@ from fairalloc.rules.model import (
     Step,
 )
 from fairalloc.rules.placing import Cap, FairCap, FairPriority, Minimum, Numbering, Pool, Quota, Spacing, Stalls
+from fairalloc.rules.quota_queue import QuotaQueue, counted_category
 from fairalloc.rules.reader import parse_rules, read_rules
 
 __all__ = [
@@ -42,11 +43,13 @@ __all__ = [
     "Priority",
     "PriorityKey",
     "Quota",
+    "QuotaQueue",
     "Regions",
     "Rules",
     "Spacing",
     "Stalls",
     "Step",
+    "counted_category",
     "parse_rules",
     "read_rules",
 ]

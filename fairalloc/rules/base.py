@@ -11,6 +11,8 @@ Name = Annotated[str, StringConstraints(pattern=r"^[^\s|,;/*=+@\"'-][^\s|,;/*\"'
 
 
 class Strict(BaseModel):
+    """Unknown fields are defects, and nothing changes once it is read."""
+
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 

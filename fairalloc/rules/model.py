@@ -19,6 +19,7 @@ from pydantic import BeforeValidator, Field, StringConstraints, model_validator
 from fairalloc.instants import Instant, instant_of, parse_instant
 from fairalloc.rules.base import Name, Rule, Strict
 from fairalloc.rules.placing import Cap, FairCap, FairPriority, Minimum, Numbering, Pool, Quota, Spacing, Stalls
+from fairalloc.rules.quota_queue import QuotaQueue
 
 
 def _instant(value: object) -> int:
@@ -125,23 +126,26 @@ class Step:
 
 
 class Mechanism(Rule):
-    """How sites are given out: to the best of some goals, or strictly in the order of the queue (which has none)."""
+    """How sites are given out: to the best of some goals, strictly in the order of the queue, or by counts as in 2019.
 
-    name: Literal["optimal", "queue"] = "optimal"
+    The last two have no goals.
+    """
+
+    name: Literal["optimal", "queue", "quota-queue"] = "optimal"
     goals: tuple[Goal, ...] = (Goal.PRIORITY, Goal.CHOICES)
 
     @model_validator(mode="before")
     @classmethod
     def _queue_has_no_goals(cls, values: object) -> object:
-        if isinstance(values, dict) and values.get("name") == "queue":
+        if isinstance(values, dict) and values.get("name") in {"queue", "quota-queue"}:
             if values.get("goals"):
-                raise ValueError('the mechanism "queue" has no goals: leave them out')
+                raise ValueError(f'the mechanism "{values["name"]}" has no goals: leave them out')
             return {**values, "goals": ()}
         return values
 
     @model_validator(mode="after")
     def _goals_place_first(self) -> Self:
-        if self.name == "queue":
+        if self.name != "optimal":
             return self
         if len(set(self.goals)) != len(self.goals):
             raise ValueError("a goal is listed twice")
@@ -251,11 +255,40 @@ class Rules(Strict):
     spacing: Spacing | None = None
     stalls: Stalls = Stalls(id="one-stall", multiple="refuse")
     numbering: Numbering = Numbering(id="numbering", returning="keep")
+    quota_queue: QuotaQueue | None = None
+
+    @model_validator(mode="after")
+    def _quota_queue_can_count(self) -> Self:
+        table = self.quota_queue
+        if table is not None:
+            pools = {pool.id for pool in self.pools}
+            _declared("kind", (*table.individuals, *table.farmers), {kind.id for kind in self.kinds}, table.id)
+            _declared("category", (table.vegetables,), {category.id for category in self.categories}, table.id)
+            _declared("pool", (*table.individuals_pools, *table.farmers_pools), pools, table.id)
+        if self.mechanism.name == "quota-queue":
+            if table is None:
+                raise ValueError('the mechanism "quota-queue" needs the table [quota_queue]: add it')
+            if "numbering" in self.model_fields_set and self.numbering.returning != "ignore":
+                raise ValueError(
+                    'the mechanism "quota-queue" does not ask who stood where:'
+                    ' write `returning = "ignore"` in [numbering], or leave it out'
+                )
+        return self
+
+    @model_validator(mode="after")
+    def _quota_queue_serves_one_stall_each(self) -> Self:
+        if self.mechanism.name == "quota-queue" and not self.gives_one_site_each:
+            raise ValueError(
+                'the mechanism "quota-queue" gives one stall to each application: leave out caps that forbid,'
+                " fair_caps, quotas, minimums, spacing and guaranteed stalls, and do not serve several adjacent stalls,"
+                ' or take the mechanism "optimal" or "queue"'
+            )
+        return self
 
     @model_validator(mode="after")
     def _only_the_queue_knows_fair_priorities(self) -> Self:
         if self.fair_priorities and self.mechanism.name != "queue":
-            raise ValueError('fair_priorities are part of the mechanism "queue": the goals of "optimal" know one queue')
+            raise ValueError('fair_priorities are part of the mechanism "queue": the others know one queue')
         fairs = [fair for rule in self.fair_priorities for fair in rule.fairs]
         _unique("fair in fair_priorities", fairs)
         return self
@@ -264,7 +297,7 @@ class Rules(Strict):
     def _goals_fit_the_rules(self) -> Self:
         if self.mechanism.name == "queue":
             if not self.queue_can_serve:
-                raise ValueError('the mechanism "queue" has no goals, so no "comfort" either: make the spacing hard')
+                raise ValueError('the mechanism "queue" has no goals, so no soft spacing either: make the spacing hard')
             return self
         needed = (
             (Goal.RESERVES, "quotas", bool(self.quotas)),
@@ -294,6 +327,11 @@ class Rules(Strict):
     def queue_can_serve(self) -> bool:
         """Whether the mechanism `queue` knows what to do with every rule: all but soft spacing, which is a goal."""
         return self.spacing is None or self.spacing.strength == "hard"
+
+    @property
+    def keeps_decisions(self) -> bool:
+        """Whether the mechanism can keep an application on a site that was decided on before: counts know no sites."""
+        return self.mechanism.name != "quota-queue"
 
     @property
     def gives_one_site_each(self) -> bool:
@@ -330,18 +368,19 @@ class Rules(Strict):
         )
         for rule in naming_kinds:
             _declared("kind", rule.kinds, kinds, rule.id)
-        for several in (*self.admissions, *self.caps):
+        naming_categories: tuple[Admission | Cap, ...] = (*self.admissions, *self.caps)
+        for several in naming_categories:
             _declared("category", several.categories, categories, several.id)
-        for one in (*self.fair_caps, *self.minimums, *self.quotas):
+        naming_one: tuple[FairCap | Minimum | Quota, ...] = (*self.fair_caps, *self.minimums, *self.quotas)
+        for one in naming_one:
             _declared("category", () if one.category is None else (one.category,), categories, one.id)
         return self
 
     def rules(self) -> tuple[Rule, ...]:
         """Every rule that decides something, in the order of the file format."""
         single = (self.campaign, self.mechanism, self.priority, self.lottery)
-        optional = tuple(
-            rule for rule in (self.regions, self.documents, self.duplicates, self.spacing) if rule is not None
-        )
+        might_be = (self.regions, self.documents, self.duplicates, self.spacing, self.quota_queue)
+        optional = tuple(rule for rule in might_be if rule is not None)
         capping = (
             *self.application_caps,
             *self.pools,

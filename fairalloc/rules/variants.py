@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from fairalloc.errors import UsageError
 from fairalloc.rules.model import Goal, Rules
+from fairalloc.rules.quota_queue import QuotaQueue, usual_table
 
 LISTS = ("application_caps", "pools", "caps", "fair_caps", "quotas", "minimums", "fair_priorities")
 SINGLE = ("regions", "documents", "duplicates", "spacing")
@@ -44,8 +45,13 @@ def without(rules: Rules, rule_id: str) -> Rules:
     raise UsageError("rules.not-removable", f"no rule {rule_id!r} can be left out (these can: {known})", "name one")
 
 
+MECHANISMS = ("optimal", "queue", "quota-queue")
+
+
 def with_mechanism(rules: Rules, name: str) -> Rules:
-    """The rules with another mechanism; `optimal` with its usual goals where the season names none.
+    """The rules with another mechanism.
+
+    `optimal` with its usual goals where the season names none, `quota-queue` with its usual table.
 
     Raises:
         UsageError: when there is no such mechanism, or it cannot serve the season.
@@ -64,14 +70,40 @@ def with_goals(rules: Rules, goals: Sequence[str]) -> Rules:
 
 
 def _with(rules: Rules, name: str, goals: Sequence[str] | None) -> Rules:
-    """The rules with another mechanism, checked as those of a file are."""
+    """The rules with another mechanism, checked as those of a file are; what only the one before knew is dropped."""
     mechanism: dict[str, object] = {"id": rules.mechanism.id, "clause": rules.mechanism.clause, "name": name}
     if goals is not None:
         mechanism["goals"] = list(goals)
+    update: dict[str, object] = {"mechanism": mechanism}
+    if name != "queue":
+        update["fair_priorities"] = ()
+    if name == "quota-queue":
+        update["quota_queue"] = _three_pools(rules)
+        if rules.numbering.returning == "keep":  # what it costs nobody to keep is not asked by counts
+            update["numbering"] = rules.numbering.model_copy(update={"returning": "ignore"})
     try:
-        firsts = rules.fair_priorities if name == "queue" else ()
-        return Rules.model_validate({**dict(rules), "mechanism": mechanism, "fair_priorities": firsts})
+        return Rules.model_validate({**dict(rules), **update})
     except ValidationError as error:
         words = "; ".join(problem["msg"].removeprefix("Value error, ") for problem in error.errors())
         what = f"mechanism {name}" if goals is None else f"goals {', '.join(goals)}"
         raise UsageError("rules.variant", f"{what}: {words}", "compare other variants") from None
+
+
+def _three_pools(rules: Rules) -> QuotaQueue:
+    """The rules' table `[quota_queue]`, or the usual one.
+
+    Raises:
+        UsageError: when there is neither.
+    """
+    table = rules.quota_queue or usual_table(
+        {kind.id for kind in rules.kinds},
+        {category.id for category in rules.categories},
+        ((pool.id, set(pool.kinds)) for pool in rules.pools),
+    )
+    if table is None:
+        raise UsageError(
+            "rules.quota-queue",
+            "the mechanism quota-queue needs to know who are individuals and farmers, and what are vegetables",
+            "add the table [quota_queue] to season.toml (docs/season-format.md)",
+        )
+    return table

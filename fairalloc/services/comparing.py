@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from fairalloc.allocation import Solve
 from fairalloc.bundle.files import input_files
 from fairalloc.bundle.statements import inputs_root, rules_hash
 from fairalloc.comparison import Measures, Variant, compare
+from fairalloc.errors import UsageError
 from fairalloc.lottery import lottery_seed
 from fairalloc.model import SeasonInput
 from fairalloc.numbering import public_numbers
+from fairalloc.preallocation import by_application
 from fairalloc.rules import Rules
-from fairalloc.rules.variants import removable, with_goals, with_mechanism, without
+from fairalloc.rules.variants import MECHANISMS, removable, with_goals, with_mechanism, without
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +28,17 @@ class Wanted:
 
 
 def compare_season(
-    rules: Rules, rules_text: str, season: SeasonInput, wanted: Wanted, solve: Solve
+    rules: Rules,
+    rules_text: str,
+    season: SeasonInput,
+    wanted: Wanted,
+    solve: Solve,
+    say: Callable[[str], None],
 ) -> tuple[Measures, ...]:
     """The season as its rules are, and what it would be by the variants wanted.
 
-    Where nothing is wanted, the variants are the other mechanism where that can serve the season, and the rules without
-    each one that can be left out.
+    Where nothing is wanted, the variants are the other mechanisms where they can serve the season, and the rules
+    without each one that can be left out.
 
     Args:
         rules: the season's rules.
@@ -39,20 +46,22 @@ def compare_season(
         season: everything that was handed in.
         wanted: the variants; goals are lists separated by commas.
         solve: the solver.
+        say: told why a mechanism is not among the variants.
 
     Raises:
         UsageError: when a mechanism cannot serve the season, goals do not fit the rules, or a rule cannot be left out.
     """
     named = wanted.mechanisms or wanted.goals or wanted.left_out
-    variants = [Variant("as the rules are", rules), *(_wanted(rules, wanted) if named else _usual(rules))]
+    others = _wanted(rules, season, wanted) if named else _usual(rules, season, say)
+    variants = [Variant("as the rules are", rules), *others]
     files = input_files(rules_text, season, public_numbers(season, [period.id for period in rules.periods]))
     seed = lottery_seed(inputs_root(files), rules_hash(files), rules.lottery.value)
     return compare(variants, season, seed, solve)
 
 
-def _wanted(rules: Rules, wanted: Wanted) -> Iterator[Variant]:
+def _wanted(rules: Rules, season: SeasonInput, wanted: Wanted) -> Iterator[Variant]:
     for name in wanted.mechanisms:
-        yield Variant(f"mechanism {name}", with_mechanism(rules, name))
+        yield _by_mechanism(rules, season, name)
     for goals in wanted.goals:
         names = [goal.strip() for goal in goals.split(",")]
         yield Variant(f"goals {', '.join(names)}", with_goals(rules, names))
@@ -60,9 +69,24 @@ def _wanted(rules: Rules, wanted: Wanted) -> Iterator[Variant]:
         yield Variant(f"without {rule_id}", without(rules, rule_id), rule_id)
 
 
-def _usual(rules: Rules) -> Iterator[Variant]:
-    if rules.mechanism.name != "optimal":
-        yield Variant("mechanism optimal", with_mechanism(rules, "optimal"))
-    elif rules.queue_can_serve:
-        yield Variant("mechanism queue", with_mechanism(rules, "queue"))
+def _usual(rules: Rules, season: SeasonInput, say: Callable[[str], None]) -> Iterator[Variant]:
+    for name in MECHANISMS:
+        if name != rules.mechanism.name:
+            try:
+                yield _by_mechanism(rules, season, name)
+            except UsageError as error:
+                say(f"without the mechanism {name}: {error.message}; {error.remedy}")
     yield from (Variant(f"without {rule_id}", without(rules, rule_id), rule_id) for rule_id in removable(rules))
+
+
+def _by_mechanism(rules: Rules, season: SeasonInput, name: str) -> Variant:
+    """The season by another mechanism.
+
+    Raises:
+        UsageError: when that cannot serve the rules, or the decisions made beforehand.
+    """
+    variant = with_mechanism(rules, name)
+    if by_application(season.preallocations) and not variant.keeps_decisions:
+        message = f"the mechanism {name} cannot keep the applications of preallocations.csv on their sites"
+        raise UsageError("rules.decisions", message, "compare other variants")
+    return Variant(f"mechanism {name}", variant)

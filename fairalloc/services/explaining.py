@@ -9,6 +9,7 @@ from typing import Any
 
 from fairalloc.allocation import AllocationRequest, Candidate, Placement, Solve
 from fairalloc.binding import Bind, Binding, bindings, headline
+from fairalloc.counted import counted_bindings, counted_reports
 from fairalloc.counterfactuals import Change, Counterfactual, Counterfactuals, Sort
 from fairalloc.explanation import (
     Asker,
@@ -25,6 +26,7 @@ from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.model import SiteId
 from fairalloc.numbering import parse_application_label
 from fairalloc.ports import Store
+from fairalloc.reasons import Reason
 from fairalloc.services.context import SeasonContext
 from fairalloc.services.lookup import ApplicationView, document_rows, look_up
 from fairalloc.services.stages import CERTIFICATE, OUTCOME, allocation_request
@@ -68,6 +70,8 @@ def explain(store: Store, context: SeasonContext, number: int, solve: Solve | No
     certificate = store.document(context.record.season_no, CERTIFICATE)
     if certificate is None or view.position is None:
         return Explanation(view, _refused(context, view))
+    if context.rules.mechanism.name == "quota-queue":
+        return _by_counts(store, context, view, number)
     proofs = json.loads(certificate)
     request = _as_it_was_asked(context, allocation_request(store, context), proofs)
     outcome = document_rows(store, context, OUTCOME)
@@ -100,6 +104,21 @@ def explain(store: Store, context: SeasonContext, number: int, solve: Solve | No
         counterfactuals=counterfactuals,
         changes=tuple(change_words(one, candidate, names) for one in counterfactuals),
     )
+
+
+def _by_counts(store: Store, context: SeasonContext, view: ApplicationView, number: int) -> Explanation:
+    """What the distribution by counts decided.
+
+    What would have changed it is not told: a place given to one is passed on in rounds, so that a better position, say,
+    may also cost a place, and no "at most" holds.
+    """
+    choices = context.application(number).choices
+    reason = Reason(int(document_rows(store, context, OUTCOME)[view.label]["reason_code"]))
+    reports, sentences = counted_reports(choices, reason)
+    table = context.rules.quota_queue
+    found = () if table is None else counted_bindings(table, choices, reason)
+    binding = headline(found)
+    return Explanation(view, None if binding.bind is Bind.NOTHING else binding, reports, found, sentences)
 
 
 def _as_it_was_asked(

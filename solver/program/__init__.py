@@ -1,4 +1,4 @@
-"""Several adjacent stalls, caps, quotas, minimums, spacing: an integer program over runs of stalls, bounded by prices."""
+"""Several adjacent stalls, caps, quotas, minimums, spacing: an integer program over runs of stalls, with prices."""
 
 from solver.program.solve import solve_program
 

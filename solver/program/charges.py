@@ -33,7 +33,7 @@ class CutCharges:
             total = 0
             for row, multiplier in multipliers(program, cut).items():
                 self._made_into[row].append((cut, multiplier))
-                total += multiplier * self._bound.get(row, program.bounds[row])
+                total += multiplier * self._bound.get(row, program.bound_in_cuts(row))
             self._bound[cut] = total // program.cuts[cut].divisor
         rows = [row for row in self._made_into if program.row_kind[row] is not Row.CUT]
         touched = sorted({column for row in rows for column, _ in program.row_entries[row]})
@@ -144,7 +144,8 @@ def multipliers(program: Program, cut: int) -> dict[int, int]:
     kinds = {Row.APPLICATION, Row.SITE, Row.CAP, Row.CUT}
     if program.rules.spacing is not None and program.rules.spacing.strength == "hard":
         kinds.add(Row.STRETCH)
-    return {row: n for row, n in program.cuts[cut].multipliers.items() if program.row_kind[row] in kinds}
+    of = program.cuts[cut].multipliers.items()
+    return {row: n for row, n in of if program.row_kind[row] in kinds or row in program.filled}
 
 
 def merged(profiles: Sequence[Profile]) -> Profile:

@@ -8,12 +8,12 @@ k: rows are added until what rounding loses, and what the rows leave slack, is l
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from solver.problem import IntArray
-from solver.program.model import Cut, FloatArray, Program, Row
+from solver.program.model import Cut, FloatArray, Program, Row, Target
 
 EPSILON = 1e-6
 LEAST_VIOLATION = 0.02
@@ -30,7 +30,8 @@ def find_cuts(
 ) -> list[Found]:
     """Cuts that a solution of the relaxation violates, the most violated first, few through the same columns."""
     rows = _rows_in_reach(program, x, slack, prices)
-    system = _System(rows, program.bounds, x, slack, divisor)
+    right = {row: program.bound_in_cuts(row) for row in rows}
+    system = _System(rows, right, x, slack, divisor)
     ordered = sorted(system.violated(), key=lambda found: (-found[0], found[1]))
     pairs = (np.array(multipliers, dtype=np.int64) for _, multipliers in ordered)
     return spread_out(program, x, ((divisor, of[:, 0], of[:, 1]) for of in pairs), at_most)
@@ -48,8 +49,10 @@ class Rounding:
         order = np.argsort(rows, kind="stable")
         self._columns, self._values = columns[order], values[order].astype(float)
         self._start = np.searchsorted(rows[order], np.arange(len(program.bounds) + 1))
-        self._bounds = np.array(program.bounds, dtype=np.int64)
+        self._bounds = np.array([program.bound_in_cuts(row) for row in range(len(program.bounds))], dtype=np.int64)
         self._count = len(program.columns)
+        # A target that is full stands on the right side.
+        self._moved = np.array([program.row_entries[row][0][0] for row in program.filled], dtype=np.int64)
 
     def of(self, divisor: int, rows: IntArray, multipliers: IntArray) -> tuple[IntArray, int]:
         """(columns,) a cut's coefficients, and its bound."""
@@ -59,6 +62,7 @@ class Rounding:
         # Sums of whole numbers below 2^53 are exact.
         weights = self._values[places] * np.repeat(multipliers, lengths)
         total = np.bincount(self._columns[places], weights=weights, minlength=self._count)
+        total[self._moved] = 0.0
         return np.floor(total / divisor + 1e-9).astype(np.int64), int(multipliers @ self._bounds[rows]) // divisor
 
 
@@ -88,10 +92,11 @@ def spread_out(
     return kept
 
 
-def left_out(program: Program, kind: Row) -> bool:
-    """Whether rows of a kind make no cuts: they have columns that no placement has."""
+def left_out(program: Program, row: int) -> bool:
+    """Whether a row makes no cuts: it has a column that no placement has, and that is not known to be full."""
+    kind = program.row_kind[row]
     soft = program.rules.spacing is not None and program.rules.spacing.strength == "soft"
-    return kind is Row.TARGET or (soft and kind is Row.STRETCH)
+    return (kind is Row.TARGET and row not in program.filled) or (soft and kind is Row.STRETCH)
 
 
 def _rows_in_reach(program: Program, x: FloatArray, slack: FloatArray, prices: FloatArray) -> dict[int, Columns]:
@@ -100,7 +105,7 @@ def _rows_in_reach(program: Program, x: FloatArray, slack: FloatArray, prices: F
     for column in (x > EPSILON).nonzero()[0].tolist():
         for row, coefficient in program.entries[column]:
             kind = program.row_kind[row]
-            if slack[row] > 1 - EPSILON or left_out(program, kind):
+            if slack[row] > 1 - EPSILON or isinstance(program.columns[column], Target) or left_out(program, row):
                 continue
             if kind is Row.CUT and prices[row] <= EPSILON:
                 continue
@@ -112,7 +117,7 @@ class _System:
     """Rows modulo a prime, with what each of them has been added up from."""
 
     def __init__(
-        self, rows: Mapping[int, Columns], bounds: Sequence[int], x: FloatArray, slack: FloatArray, prime: int
+        self, rows: Mapping[int, Columns], bounds: Mapping[int, int], x: FloatArray, slack: FloatArray, prime: int
     ) -> None:
         self._prime, self._x = prime, x
         self._slack = {row: max(float(slack[row]), 0.0) for row in rows}

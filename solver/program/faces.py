@@ -38,12 +38,12 @@ class Matrix:
         """The entries of all columns."""
         return cls(*program.matrix())
 
-    def losses(self, program: Program, rows: Numbers, weights: Mapping[Step, float]) -> Numbers:
+    def losses(self, program: Program, rows: Numbers, weights: Mapping[Step, Any]) -> Numbers:
         """(columns,) what a unit of each column would lose at prices of all rows: prices taken less worth."""
-        total = np.zeros(len(program.columns), dtype=rows.dtype)
+        total: Numbers = np.zeros(len(program.columns), dtype=rows.dtype)
         np.add.at(total, self.column, self.value * rows[self.row])
         for step, weight in weights.items():
-            total -= weight * program.gains(step)
+            total = total - weight * program.gains(step)
         return total
 
 
@@ -92,16 +92,16 @@ def lifted(
         full = np.flatnonzero(first & (own < -face.gap) & (losses > 0))
         tight = face.tight()
         tight = tight[prices[tight] < 0]
-        times = max(
+        least = max(
             np.max(-losses[empty] / own[empty], initial=0.0),
             np.max(-losses[full] / own[full], initial=0.0),
             np.max(-prices[tight] / face.rows[tight], initial=0.0),
         )
-        times = int(np.ceil(times)) if exact else times
+        times = int(np.ceil(least)) if exact else float(least)
         if times * float(np.max(np.abs(own), initial=0)) > LARGEST:
             raise FairallocError("solver.numbers", "the prices need larger numbers", "report this season")
-        prices[: len(face.rows)] += times * face.rows
-        losses += times * own
+        prices[: len(face.rows)] += (times * face.rows).astype(prices.dtype)
+        losses += (times * own).astype(losses.dtype)
         for step, weight in face.weights.items():
             of[step] = of.get(step, 0) + times * weight
     return prices, of

@@ -15,6 +15,7 @@ from __future__ import annotations
 from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from types import MappingProxyType
@@ -119,6 +120,7 @@ class Program:
         returning: sites that applications' applicants held before.
         standing: sites that applications hold now.
         earlier: stalls that earlier campaigns gave, by the names of the caps that count them.
+        apart: product groups for which the program keeps the rule on spacing, by fair and period; None for all.
     """
 
     def __init__(
@@ -130,7 +132,9 @@ class Program:
         returning: Mapping[ApplicationNo, Sequence[SiteNo]],
         standing: Mapping[ApplicationNo, Run] = MappingProxyType({}),
         earlier: Mapping[str, int] = NOTHING,
+        apart: Mapping[tuple[str, str], AbstractSet[str]] | None = None,
     ) -> None:
+        self._apart = apart
         self._earlier = earlier
         self.rules, self.runs, self.candidates, self.total = rules, runs, candidates, total
         self.bounds: list[int] = []
@@ -145,6 +149,7 @@ class Program:
         self.wishes: dict[tuple[object, ...], Wish] = {}
         self.anywhere: list[int] = []
         self.cuts: dict[int, Cut] = {}
+        self.filled: dict[int, int] = {}
         self._cut_from: dict[int, list[int]] = defaultdict(list)
         self.standing = standing
         self._returning = returning if Goal.COMFORT in rules.mechanism.goals else {}
@@ -168,25 +173,30 @@ class Program:
     def gain(self, step: Step, column: Ask | Give | Target | Excess) -> int:
         """What a unit of a column adds to a step."""
         match column:
-            case Ask(index, rank, pot, own, stays):
-                match step.goal:
-                    case Goal.PLACED:
-                        return 1
-                    case Goal.PRIORITY:
-                        return self.total - self.candidates[index].position + 1
-                    case Goal.CHOICES:
-                        return -rank
-                    case Goal.EXTRA_STALLS:
-                        return self.pots[pot].width - self.candidates[index].stalls_min
-                    case Goal.COMFORT:
-                        return int(own)
-                    case Goal.UNMOVED:
-                        return int(stays)
+            case Ask():
+                return self._gain_of_ask(step.goal, column)
             case Target(counted):
                 return int(counted == step)
             case Excess():
                 return -int(step.goal is Goal.COMFORT)
         return 0
+
+    def _gain_of_ask(self, goal: Goal, ask: Ask) -> int:
+        gain = 0
+        match goal:
+            case Goal.PLACED:
+                gain = 1
+            case Goal.PRIORITY:
+                gain = self.total - self.candidates[ask.index].position + 1
+            case Goal.CHOICES:
+                gain = -ask.rank
+            case Goal.EXTRA_STALLS:
+                gain = self.pots[ask.pot].width - self.candidates[ask.index].stalls_min
+            case Goal.COMFORT:
+                gain = int(ask.own)
+            case Goal.UNMOVED:
+                gain = int(ask.stays)
+        return gain
 
     def gains(self, step: Step) -> IntArray:
         """(columns,) what they add to a step."""
@@ -233,6 +243,17 @@ class Program:
         self._cells_column.append(column)
         self._cells_value.append(value)
 
+    def fill(self, columns: Sequence[int]) -> None:
+        """From now on these targets are known to be full, by the proof of a step: cuts may be made of them."""
+        for column in columns:
+            what = self.columns[column]
+            if isinstance(what, Target):
+                self.filled[self.entries[column][0][0]] = what.upper
+
+    def bound_in_cuts(self, row: int) -> int:
+        """What a row adds to the right side of a cut: a target that is full is a least number of stalls."""
+        return -self.filled[row] if row in self.filled else self.bounds[row]
+
     def add_cut(self, cut: Cut, bound: int, columns: Mapping[int, int]) -> int:
         """Add a cut with its coefficients; they are not checked here."""
         row = self.row(Row.CUT, len(self.cuts), bound)
@@ -250,7 +271,13 @@ class Program:
         self.anywhere.append(len(self.columns))
         self._add_ask(index, rank, wish.pots[place])
         entries = self.entries[-1]
-        held = dict(entries)
+        for row, coefficient in self.in_cuts(entries):
+            entries.append((row, coefficient))
+            self._enter(row, len(self.columns) - 1, coefficient)
+
+    def in_cuts(self, entries: Entries) -> Entries:
+        """What a column with these entries takes of cuts, in the order in which they were made."""
+        held, found = dict(entries), []
         waiting = sorted({row for of in held for row in self._cut_from.get(of, ())}, reverse=True)
         while waiting:
             row = waiting.pop()
@@ -258,9 +285,14 @@ class Program:
             coefficient = sum(n * cut.multipliers.get(of, 0) for of, n in held.items()) // cut.divisor
             if coefficient:
                 held[row] = coefficient
-                entries.append((row, coefficient))
-                self._enter(row, len(self.columns) - 1, coefficient)
+                found.append((row, coefficient))
                 waiting = sorted({*waiting, *self._cut_from.get(row, ())}, reverse=True)
+        return found
+
+    def paid_by_cuts(self, entries: Entries, prices: FloatArray | IntArray) -> float:
+        """The most that cuts pay whatever has these entries, for counting towards targets that are full."""
+        counting = [(row, n) for row, n in entries if row in self.filled and row in self._cut_from]
+        return -sum(n * prices[row] for row, n in self.in_cuts(counting)) if counting else 0
 
     def _stalls_asked(self) -> Counter[str]:
         """The most that could count against each cap: one that cannot bind needs no row."""
@@ -303,7 +335,10 @@ class Program:
             self._add_ask(index, rank, self._pot(pot), own=own, stays=True)
 
     def _pot_of(self, candidate: Candidate, fair: str, signature: Signature, width: int, number: str | None) -> Pot:
-        group = candidate.group if self.rules.spacing is not None else ""
+        spaced = self.rules.spacing is not None and (
+            self._apart is None or candidate.group in self._apart.get((fair, candidate.period), ())
+        )
+        group = candidate.group if spaced else ""
         return Pot(fair, signature, width, number, candidate.keeps, group)
 
     def _wish(self, index: int, rank: int, signature: Signature, width: int, named: set[str]) -> None:

@@ -73,7 +73,7 @@ class Bounds:
             self._runs[give.pot].append(column)
 
     def best(self, step: Step, relaxed: Relaxed, held: Sequence[Held], faces: Sequence[Face], value: int) -> Prices:
-        """The rounding of the relaxation's duals that proves most; the first that proves ``value`` and no fraction more.
+        """The rounding of the relaxation's duals that proves most; the first that proves ``value`` exactly.
 
         Args:
             step: that is bounded.
@@ -90,7 +90,8 @@ class Bounds:
                 found = prices
             if found.face.gap == 0:
                 break
-        assert found is not None  # there is at least one scale
+        if found is None:
+            raise AssertionError("there is at least one scale")
         return found
 
     def _rounded(
@@ -158,7 +159,7 @@ class Bounds:
         return taken
 
     def _never_less(self) -> IntArray:
-        """(candidates,) the least that a placement may be worth beyond what it takes: anything for who must have one."""
+        """(candidates,) the least that a placement may be worth beyond what it takes: anything, where one is sure."""
         best = np.zeros(len(self._program.candidates), dtype=np.int64)
         for row in self._program.forced:
             best[int(str(self._program.row_name[row]))] = NEVER
@@ -176,7 +177,9 @@ class Bounds:
         left = worth[self._asks] - taken[self._asks] - alone[self._ask_pot]
         touched = np.isin(self._asks, np.fromiter(charges.profiles, dtype=np.int64, count=len(charges.profiles)))
         np.maximum.at(best, self._ask_index[~touched], left[~touched])
-        for place in np.flatnonzero(touched & (left > best[self._ask_index])).tolist():
+        # A cut made of a target that is full may pay an ask.
+        near = touched if program.filled else touched & (left > best[self._ask_index])
+        for place in np.flatnonzero(near).tolist():
             index, column, pot = self._ask_index[place], int(self._asks[place]), int(self._ask_pot[place])
             profile = charges.profiles[column]
             if left[place] - charges.of(profile) > best[index]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import highspy
 import numpy as np
@@ -17,7 +18,7 @@ from solver.program.model import Ask, FloatArray, Give, Program, Target
 EPSILON = 1e-6
 TINY = 1e-9
 MOST_NODES = 400
-"""Nodes after which the search for a whole solution ends with the best one it has: a count, so that it is repeatable."""
+"""Nodes after which the search for a whole solution ends with the best one it has: a count, and so repeatable."""
 DROPPED = -1
 _DUAL, _PRIMAL = 1, 4
 _ENDED = frozenset(
@@ -74,6 +75,7 @@ class Relaxation:
         self._held_row: dict[int, int] = {}
         self._rows = 0
         self.shut: set[int] = set()
+        self.full: list[int] = []
         self.primal = True
         self.extend()
 
@@ -91,27 +93,29 @@ class Relaxation:
         fresh = range(self._columns, len(program.columns))
         if fresh:
             gains = [(at, program.gains(self._held[place].step)) for place, at in self._held_row.items()]
-            starts, index, value = [], [], []
+            starts: list[int] = []
+            rows: list[int] = []
+            values: list[float] = []
             for column in fresh:
-                starts.append(len(index))
+                starts.append(len(rows))
                 for row, coefficient in program.entries[column]:
                     if self._row[row] != DROPPED:
-                        index.append(self._row[row])
-                        value.append(float(coefficient))
+                        rows.append(self._row[row])
+                        values.append(float(coefficient))
                 for at, gain in gains:
                     if gain[column]:
-                        index.append(at)
-                        value.append(float(gain[column]))
+                        rows.append(at)
+                        values.append(float(gain[column]))
             count = len(fresh)
             self._engine.addCols(
                 count,
                 np.zeros(count),
                 np.zeros(count),
                 _upper(program, fresh),
-                len(index),
+                len(rows),
                 np.array(starts, dtype=np.int32),
-                np.array(index, dtype=np.int32),
-                np.array(value),
+                np.array(rows, dtype=np.int32),
+                np.array(values),
             )
             self._columns = len(program.columns)
             if self._faces:
@@ -132,11 +136,14 @@ class Relaxation:
         self._held_row = {held: int(moved[at]) for held, at in self._held_row.items()}
         self._rows -= len(places)
 
-    def aim(self, gains: IntArray) -> None:
-        """Maximise a goal from now on."""
+    def aim(self, gains: IntArray, *, afresh: bool = False) -> None:
+        """Maximise a goal from now on; ``afresh`` where the last goal's basis would lead nowhere."""
         self.primal = True
         count = self._columns
         self._engine.changeColsCost(count, np.arange(count, dtype=np.int32), -gains[:count].astype(float))
+        if afresh:
+            self._engine.clearSolver()
+            self.primal = False
 
     def hold(self, held: Held, face: Face) -> None:
         """Do not lose the value of a step that is solved: where its proof is exact, its face is all that says so."""
@@ -162,7 +169,8 @@ class Relaxation:
         for column in np.flatnonzero(losses > face.gap).tolist():
             self._engine.changeColBounds(column, 0.0, 0.0)
             self.shut.add(column)
-        for column in np.flatnonzero(losses < -face.gap).tolist():
+        self.full = np.flatnonzero(losses < -face.gap).tolist()
+        for column in self.full:
             upper = _upper(self._program, [column])[0]
             self._engine.changeColBounds(column, upper, upper)
 
@@ -174,12 +182,12 @@ class Relaxation:
         status = self._engine.getModelStatus()
         if status == highspy.HighsModelStatus.kInfeasible:
             raise InfeasibleError
-        if status != highspy.HighsModelStatus.kOptimal:
+        if status not in {highspy.HighsModelStatus.kOptimal, highspy.HighsModelStatus.kModelEmpty}:
             raise FairallocError("solver.lp", f"the engine stopped: {status.name}", "report this season")
         solution = self._engine.getSolution()
         duals = -np.array(solution.row_dual)
-        place = np.array(self._row, dtype=np.int64)
-        prices = np.where(place == DROPPED, 0.0, duals[place])
+        places = np.array(self._row, dtype=np.int64)
+        prices = np.where(places == DROPPED, 0.0, duals[places]) if len(duals) else np.zeros(len(places))
         tight = np.zeros(len(prices), dtype=bool)
         for face in self._faces:
             tight[face.tight()] = True
@@ -266,27 +274,17 @@ class Trial:
         lp.integrality_ = [highspy.HighsVarType.kInteger] * len(columns)
         self._lp = lp
 
-    def solve(self, enough: int, start: IntArray | None) -> IntArray | None:
-        """(all columns,) a whole solution, the best one or one that is worth ``enough``; None where there is none.
-
-        Args:
-            enough: a value that nothing can pass.
-            start: a solution to begin with.
-        """
+    def solve(self, enough: int, most_nodes: int | None = MOST_NODES) -> IntArray | None:
+        """(all columns,) a whole solution, the best one or one that is worth ``enough``; None where none was found."""
         if not len(self._columns):
             return np.zeros(self._count, dtype=np.int64) if self._empty_is_allowed else None
         engine = _engine()
         engine.setOptionValue("mip_rel_gap", 0.0)
         engine.setOptionValue("mip_abs_gap", 0.5)
         engine.setOptionValue("objective_target", 0.5 - enough)
-        engine.setOptionValue("mip_max_nodes", MOST_NODES)
+        if most_nodes is not None:
+            engine.setOptionValue("mip_max_nodes", most_nodes)
         engine.passModel(self._lp)
-        if start is not None:
-            hint = highspy.HighsSolution()
-            whole = np.zeros(self._count)
-            whole[: len(start)] = start
-            hint.col_value = whole[self._columns].tolist()
-            engine.setSolution(hint)
         engine.run()
         status = engine.getModelStatus()
         if status == highspy.HighsModelStatus.kInfeasible:
@@ -316,8 +314,8 @@ class _Quiet(highspy.Highs):
         """Leave them off."""
 
 
-def _engine() -> highspy.Highs:
-    engine = _Quiet()
-    engine.setOptionValue("output_flag", False)
+def _engine() -> Any:  # the package's types leave out the basis
+    engine = _Quiet()  # type: ignore[no-untyped-call]
+    engine.setOptionValue("output_flag", "false")
     engine.setOptionValue("threads", 1)
     return engine

@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from fairalloc.rules import Step
+from fairalloc.rules import Goal, Step
 from solver.problem import IntArray
 from solver.program.cuts import Found, find_cuts
 from solver.program.faces import Face, Matrix, lifted
 from solver.program.model import Ask, FloatArray, Program, Row
 from solver.program.prices import Bounds, Prices
-from solver.program.relaxation import Held, InfeasibleError, Relaxation, Relaxed, Trial
+from solver.program.relaxation import MOST_NODES, Held, InfeasibleError, Relaxation, Relaxed, Trial
 from solver.program.tableau import tableau_cuts
 from solver.program.wishes import add_columns
 
+PROMISING = frozenset({Goal.RESERVES, Goal.MINIMUMS})
 PRIMES = (2, 3)
 CUTS_AT_ONCE = 150
 BASIC_CUTS_AT_ONCE = 100
@@ -55,18 +56,41 @@ class Search:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._relaxation = Relaxation(program)
+        self._relaxation = Relaxation(self._program)
         self._held: list[Held] = []
         self._faces: list[Face] = []
         self._last: IntArray | None = None
 
-    def solve(self, step: Step) -> Solved:
-        """The optimum of a step among the solutions that are best on the steps before.
+    def solve(self, steps: Sequence[Step], *, promises: bool) -> list[Solved]:
+        """The optimum of each step among the solutions that are best on the steps before; the last one is best on all.
+
+        With ``promises``, stalls towards quotas and minimums are taken to be as many as the relaxation promises, which
+        a later step's solution then shows; where it cannot, the program is of no more use.
 
         Raises:
-            InfeasibleError: when no allocation keeps all that is forced.
+            InfeasibleError: when no allocation keeps all that is forced, or promised.
         """
+        last = len(steps) - 1
+        return [
+            self._promise(step) if promises and place < last and step.goal in PROMISING else self._optimum(step)
+            for place, step in enumerate(steps)
+        ]
+
+    def _promise(self, step: Step) -> Solved:
+        """What the relaxation promises for a step, rounded down; cuts are tried where there is something to round."""
         self._relaxation.aim(self._program.gains(step))
+        relaxed = self._priced(step)
+        value = math.floor(relaxed.value + EPSILON)
+        if relaxed.value - value > EPSILON:
+            self._by_primes(step, relaxed, patience=1)
+            relaxed = self._priced(step)
+            value = math.floor(relaxed.value + EPSILON)
+        if self._last is not None and self._value(step, self._last) < value:
+            self._last = None
+        return self._settled(step, value, relaxed, np.zeros(0, dtype=np.int64))
+
+    def _optimum(self, step: Step) -> Solved:
+        self._relaxation.aim(self._program.gains(step), afresh=True)
         relaxed = self._by_primes(step, self._priced(step, STARTED))
         relaxed = self._priced(step)
         best = self._last
@@ -76,18 +100,21 @@ class Search:
             best = self._whole(step, relaxed, best)
         if best is None:
             raise InfeasibleError
-        value = self._value(step, best)
+        self._last = best
+        return self._settled(step, self._value(step, best), relaxed, best)
+
+    def _settled(self, step: Step, value: int, relaxed: Relaxed, x: IntArray) -> Solved:
         prices = Bounds(self._program).best(step, relaxed, self._held, self._faces, value)
         held = Held(step, value)
         self._relaxation.hold(held, prices.face)
+        self._program.fill(self._relaxation.full)
         self._held.append(held)
         self._faces.append(prices.face)
-        self._last = best
-        return Solved(best, value, prices)
+        return Solved(x, value, prices)
 
-    def _by_primes(self, step: Step, relaxed: Relaxed) -> Relaxed:
+    def _by_primes(self, step: Step, relaxed: Relaxed, patience: int = PATIENCE) -> Relaxed:
         """Cut by sums of rows modulo small primes until that leads nowhere."""
-        patience, start = PATIENCE, relaxed.value
+        left, start = patience, relaxed.value
         for _ in range(ROUNDS):
             before = relaxed.value
             slack = self._slack(relaxed.x)
@@ -101,8 +128,8 @@ class Search:
             relaxed = self._relaxation.solve()
             if self._wish(step, relaxed, EPSILON):
                 relaxed = self._relaxation.solve()
-            patience = PATIENCE if self._progressed(start, before, relaxed.value) else patience - 1
-            if not patience:
+            left = patience if self._progressed(start, before, relaxed.value) else left - 1
+            if not left:
                 break
         return relaxed
 
@@ -197,9 +224,18 @@ class Search:
             best = self._trial(step, relaxed, columns, best)
             if not self._short(step, best, relaxed):
                 break
+        if best is None:
+            best = self._trial(step, relaxed, np.arange(len(self._program.columns)), best, None)
         return best
 
-    def _trial(self, step: Step, relaxed: Relaxed, columns: IntArray, best: IntArray | None) -> IntArray | None:
+    def _trial(
+        self,
+        step: Step,
+        relaxed: Relaxed,
+        columns: IntArray,
+        best: IntArray | None,
+        most_nodes: int | None = MOST_NODES,
+    ) -> IntArray | None:
         rows = [
             row
             for row, kind in enumerate(self._program.row_kind)
@@ -207,7 +243,7 @@ class Search:
         ]
         held = [(one.value, self._program.gains(one.step)) for one in self._held]
         trial = Trial(self._program, columns, rows, self._program.gains(step), held)
-        found = trial.solve(math.floor(relaxed.value + EPSILON), best)
+        found = trial.solve(math.floor(relaxed.value + EPSILON), most_nodes)
         worse = found is None or (best is not None and self._value(step, found) <= self._value(step, best))
         return best if worse else found
 

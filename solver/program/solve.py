@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from multiprocessing import get_context
@@ -20,12 +20,13 @@ from fairalloc.allocation import (
     Placement,
 )
 from fairalloc.ledger import ApplicationNo, SiteNo
-from fairalloc.model import Choice, Site
+from fairalloc.model import Site
 from fairalloc.rules import Goal, Rules, Step
-from solver.problem import IntArray
 from solver.program.charges import multipliers, needed
-from solver.program.model import Ask, Give, Program, Row
+from solver.program.handing import common_groups, handed_out, placement
+from solver.program.model import Program, Row
 from solver.program.prices import Prices
+from solver.program.relaxation import InfeasibleError
 from solver.program.runs import Run, Runs
 from solver.program.search import Search, Solved
 from solver.program.values import values
@@ -125,24 +126,46 @@ def _is_in(request: AllocationRequest, run: Run, period: str) -> bool:
 
 
 def solve_part(part: Part) -> PartResult:
-    """Solve one part. A plain function of its argument, so that it can run in a process of its own."""
-    program = Program(
-        part.rules,
-        Runs(part.sites),
-        part.candidates,
-        part.queue_length,
-        part.returning,
-        part.standing,
-        part.earlier,
-    )
+    """Solve one part. A plain function of its argument, so that it can run in a process of its own.
+
+    Hard spacing is left to the numbering of fairs but for common groups; where a fair cannot be numbered so, the part
+    is solved again with all its groups told apart there.
+    """
+    spacing = part.rules.spacing
+    runs = Runs(part.sites)
+    hard = spacing is not None and spacing.strength == "hard"
+    apart = common_groups(part.rules, part.candidates, runs) if hard else None
+    held = part.returning if part.rules.numbering.returning != "ignore" else {}
     numbers = [candidate.application_no for candidate in part.candidates]
-    reached = program.reached
-    if not reached:
-        nothing = (0, 0, PartProof(part.periods, {}, {}))
-        return PartResult((), frozenset(numbers), (nothing,) * len(part.steps))
-    search = Search(program)
-    solved = [search.solve(step) for step in part.steps]
-    placements = tuple(_placements(part, program, solved[-1].x))
+    promises = True
+    while True:
+        program = Program(
+            part.rules,
+            runs,
+            part.candidates,
+            part.queue_length,
+            part.returning,
+            part.standing,
+            part.earlier,
+            apart,
+        )
+        reached = program.reached
+        if not reached:
+            nothing = (0, 0, PartProof(part.periods, {}, {}))
+            return PartResult((), frozenset(numbers), (nothing,) * len(part.steps))
+        try:
+            solved = Search(program).solve(part.steps, promises=promises)
+        except InfeasibleError:
+            if not promises:
+                raise
+            promises = False
+            continue
+        given, crowded = handed_out(program, solved[-1].x, held)
+        if not crowded or apart is None:
+            break
+        for where, groups in crowded.items():
+            apart.setdefault(where, set()).update(groups)
+    placements = tuple(placement(program, one) for one in sorted(given))
     # A later step may have bettered an earlier one: what is stated is what the outcome is worth.
     worth = values(program, placements, part.returning, part.steps)
     return PartResult(
@@ -192,54 +215,8 @@ def _cuts(part: Part, program: Program, prices: Prices) -> tuple[CutProof, ...]:
                 sites={SiteNo(int(str(site))): n for site, n in of[Row.SITE].items()},
                 caps={str(name): n for name, n in of[Row.CAP].items()},
                 stretches={str(name): n for name, n in of[Row.STRETCH].items()},
+                filled={str(name): n for name, n in of[Row.TARGET].items()},
                 cuts={int(str(number)): n for number, n in of[Row.CUT].items()},
             )
         )
     return tuple(told)
-
-
-def _placements(part: Part, program: Program, solution: IntArray) -> Iterator[Placement]:
-    """Hand the runs given to each pot to its requests."""
-    free: dict[int, list[Run]] = defaultdict(list)
-    requests: dict[int, list[int]] = defaultdict(list)
-    for column in solution.nonzero()[0].tolist():
-        match program.columns[column]:
-            case Ask(index, _, pot):
-                requests[pot].append(index)
-            case Give(pot, run):
-                free[pot].append(run)
-    keep = part.rules.numbering.returning != "ignore"
-    for pot, indices in requests.items():
-        yield from _hand_out(part, sorted(indices), sorted(free[pot]), part.returning if keep else {})
-
-
-def _hand_out(
-    part: Part, indices: list[int], runs: list[Run], held: Mapping[ApplicationNo, Sequence[SiteNo]]
-) -> Iterator[Placement]:
-    """Who returns keeps a stall where a run of the pot holds it; the others take what is left, in queue order."""
-    waiting = []
-    for index in indices:
-        own = set(held.get(part.candidates[index].application_no, ()))
-        kept = next((run for run in runs if own & set(run)), None)
-        if kept is None:
-            waiting.append(index)
-        else:
-            runs.remove(kept)
-            yield _placement(part, index, kept)
-    for index, run in zip(waiting, runs, strict=False):
-        yield _placement(part, index, run)
-
-
-def _placement(part: Part, index: int, run: Run) -> Placement:
-    candidate = part.candidates[index]
-    rank = _choice_rank(candidate.choices, part.sites[run[0]].fair_id, [part.sites[number].number for number in run])
-    return Placement(candidate.application_no, run[0], rank, len(run))
-
-
-def _choice_rank(choices: Sequence[Choice], fair: str, numbers: Sequence[str]) -> int:
-    """The first choice that a run meets: its fair, one of its stalls, or any."""
-    return next(
-        rank
-        for rank, choice in enumerate(choices, start=1)
-        if choice.fair_id in {None, fair} and (choice.number is None or choice.number in numbers)
-    )

@@ -2,8 +2,8 @@
 
 Where a column of the basis is broken, its row of the basis' inverse adds up tight rows to one whose right side is not
 whole. With whole parts left out, so that no multiplier is negative, and rounded down on both sides it cuts the solution
-off (Gomory 1958). The multipliers are fractions whose denominators divide the basis' determinant: each is found exactly,
-or its row is not used.
+off (Gomory 1958). The multipliers are fractions whose denominators divide the basis' determinant: each is found
+exactly, or its row is not used.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 
 from solver.problem import IntArray
 from solver.program.cuts import EPSILON, Found, left_out, spread_out
-from solver.program.model import FloatArray, Program
+from solver.program.model import FloatArray, Program, Row
 from solver.program.relaxation import Relaxation
 
 LARGEST_DENOMINATOR = 5_000
@@ -47,13 +47,17 @@ def tableau_cuts(
         at_most: how many.
     """
     found: dict[tuple[int, bytes, bytes], float] = {}
-    bounds = np.array(program.bounds, dtype=np.int64)
-    unpriced = np.array([left_out(program, kind) for kind in program.row_kind])
+    bounds = np.array([program.bound_in_cuts(row) for row in range(len(program.bounds))], dtype=np.int64)
+    unpriced = np.array([left_out(program, row) for row in range(len(program.bounds))])
+    targets = np.array([kind is Row.TARGET for kind in program.row_kind]) & unpriced
+    unpriced &= ~targets
     for rows, inverse in relaxation.fractional_rows(x, ROWS):
         if np.any(rows < 0) or np.any(unpriced[rows]):
             continue
         kept = slack[rows] <= EPSILON
         for divisor, multipliers in _whole_multipliers(inverse):
+            # What counts towards a target is never more than a multiple of the divisor: without it the cut is stronger.
+            multipliers[targets[rows]] = 0
             used = multipliers != 0
             if np.any(used & ~kept):
                 continue

@@ -8,10 +8,11 @@ import numpy as np
 
 from fairalloc.rules import Step
 from solver.problem import IntArray
-from solver.program.model import Ask, FloatArray, Program, Wish
+from solver.program.model import Ask, Entries, FloatArray, Program, Wish
 
 AT_ONCE = 10
 """Columns made of one request in one round."""
+STRIDE = 7
 
 
 def surpluses(
@@ -23,8 +24,16 @@ def surpluses(
 ) -> Iterator[tuple[Wish, int, int, FloatArray | IntArray]]:
     """For each ask for any fair, (candidate, rank), what it is worth beyond prices at each fair of its wish.
 
-    ``never`` stands where there is a column already. Cuts are left out: their prices could only make it less.
+    ``never`` stands where there is a column already. Of cuts only what they pay is counted: it is an upper bound.
     """
+    known: dict[tuple[tuple[int, int], ...], float] = {}
+
+    def paid(entries: Entries) -> float:
+        key = tuple((row, n) for row, n in entries if row in program.filled)
+        if key not in known:
+            known[key] = program.paid_by_cuts(list(key), rows)
+        return known[key]
+
     for wish in program.wishes.values():
         if not wish.pots:
             continue
@@ -32,9 +41,13 @@ def surpluses(
         for place, counts in enumerate(wish.counts):
             for row, coefficient in counts:
                 price[place] += coefficient * rows[row]
+            if program.filled:
+                price[place] -= paid(counts)
         width = program.pots[wish.pots[0]].width
         for index, rank in wish.asks:
-            own = sum(coefficient * rows[row] for row, coefficient in program.held_by(index, width))
+            held = program.held_by(index, width)
+            own = sum(coefficient * rows[row] for row, coefficient in held)
+            own -= paid(held) if program.filled else 0
             surplus = program.worth(weights, Ask(index, rank, wish.pots[0])) - own - price
             surplus[wish.made.get((index, rank), [])] = never
             yield wish, index, rank, surplus
@@ -52,7 +65,9 @@ def add_columns(
     chosen: list[tuple[Wish, int, int, int]] = []
     for wish, index, rank, surplus in surpluses(program, weights, rows, pots, -np.inf):
         left = surplus - applications.get(index, 0.0)
-        best = np.argsort(-left, kind="stable")[:AT_ONCE]
+        # Of fairs that are worth the same each request begins with another, or all would crowd into one.
+        turned = (np.arange(len(left)) - STRIDE * index) % len(left)
+        best = np.lexsort((turned, -left))[:AT_ONCE]
         chosen += [(wish, int(place), index, rank) for place in best.tolist() if left[place] >= least]
     for wish, place, index, rank in chosen:
         program.fulfil(wish, place, index, rank)

@@ -20,6 +20,9 @@ is passed. A cut is a sum of such rows over a divisor, rounded down on both side
 whole. Where the bound meets the allocation's own worth, nothing better exists. Where it does not, and the rules leave
 room for that (requests for several stalls, caps), the bound itself is what is proven.
 
+The mechanisms `queue` and `quota-queue` maximise nothing: there the checker asks whether the queue was served, or
+distributes the counts once more.
+
 Read `season` (the tables), `counts` (what stalls count against), `feasible`, `bound` and `proof`, in this order.
 """
 
@@ -41,6 +44,7 @@ from solver.verify.feasible import (
 from solver.verify.preallocated import Kept, decisions_can_be, whoever_is_sure_has_it
 from solver.verify.proof import certificate_proves
 from solver.verify.queue import queue_is_served
+from solver.verify.quota_queue import counts_are_distributed, nobody_is_sure
 from solver.verify.season import Season, Tables, parse_tables
 
 __all__ = ["Tables", "Verdict", "check", "check_files", "parse_tables"]
@@ -81,20 +85,25 @@ def check(tables: Tables) -> Verdict:
         findings += positions_are_a_queue(season)
         counts = Counts(season)
         findings += decisions_can_be(tables, season)
-        kept = Kept(tables, season, counts)
-        findings += whoever_is_sure_has_it(season, kept)
         if tables.certificate.get("cap_limits", {}) != counts.limits_left():
             findings.append(f"certificate.json: earlier campaigns left the caps {counts.limits_left()}, it says others")
-        # Why others wait is asked of all sites; who may stand where, without those that are sure before.
-        findings += reasons_are_true(season, counts, kept)
-        season.keep(kept.sites)
-        findings += sites_are_given_rightly(season)
-        findings += no_cap_is_passed(season, counts)
-        findings += no_neighbours_of_one_group(season, counts)
-        if tables.rules["mechanism"].get("name") == "queue":
-            findings += queue_is_served(season, counts, tables.certificate, refusals)
+        mechanism = tables.rules["mechanism"].get("name")
+        if mechanism == "quota-queue":
+            findings += nobody_is_sure(tables)
+            findings += counts_are_distributed(season)
         else:
-            findings += certificate_proves(season, counts, tables.certificate, proven, bounds)
+            kept = Kept(tables, season, counts)
+            findings += whoever_is_sure_has_it(season, kept)
+            # Why others wait is asked of all sites; who may stand where, without those that are sure before.
+            findings += reasons_are_true(season, counts, kept)
+            season.keep(kept.sites)
+            findings += sites_are_given_rightly(season)
+            findings += no_cap_is_passed(season, counts)
+            findings += no_neighbours_of_one_group(season, counts)
+            if mechanism == "queue":
+                findings += queue_is_served(season, counts, tables.certificate, refusals)
+            else:
+                findings += certificate_proves(season, counts, tables.certificate, proven, bounds)
     except (KeyError, IndexError, ValueError, TypeError, AttributeError) as error:
         findings.append(f"the tables cannot be read: {type(error).__name__}: {error}")
     checked = {"sites": len(tables.sites), "applications": len(tables.applications), "outcomes": len(tables.outcome)}

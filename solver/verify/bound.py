@@ -16,18 +16,18 @@ from __future__ import annotations
 import heapq
 import math
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from solver.verify.counts import Counts
 from solver.verify.season import Row, Run, Season, Signature
 
 Name = tuple[str, str]
-Taken = Iterable[tuple[Name, int]]
+Taken = Sequence[tuple[Name, int]]
 """What something takes of rows."""
 Rests = Mapping[int, int]
 """What is left over of the sums of cuts when they are divided, by the cut's place; those of 0 are left out."""
-SORTS = ("applications", "sites", "caps", "stretches", "cuts")
+SORTS = ("applications", "sites", "caps", "stretches", "filled", "cuts")
 """The sorts of rows that a cut may be made of."""
 NO_RESTS: Rests = {}
 
@@ -87,16 +87,21 @@ class Offer(NamedTuple):
     rests: Rests
 
 
+Menu = list[tuple[int, str, list[Offer]]]
+"""Fairs, the cheapest first: the least that a run takes of rows, without the asker's own; the fair; its runs."""
+
+
 class Cuts:
     """A part's cuts: their bounds, and what they charge for what is taken of rows."""
 
-    def __init__(self, cuts: Sequence[Mapping[str, Any]], counts: Counts) -> None:
+    def __init__(self, cuts: Sequence[Mapping[str, Any]], counts: Counts, filled: Mapping[str, int]) -> None:
         self._cuts = cuts
         self._made_into: dict[Name, list[tuple[int, int]]] = defaultdict(list)
         self.bounds: list[int] = []
         for cut in cuts:
             total = sum(n for sort in ("applications", "sites", "stretches") for n in cut[sort].values())
             total += sum(n * counts.limit(name) for name, n in cut["caps"].items())
+            total -= sum(n * filled[name] for name, n in cut["filled"].items())
             total += sum(n * self.bounds[int(name)] for name, n in cut["cuts"].items())
             self.bounds.append(total // cut["divisor"])
         # Those that cost nothing, and that none which costs something is made of, are left out.
@@ -112,6 +117,8 @@ class Cuts:
 
     def charge(self, taken: Taken) -> tuple[int, Rests]:
         """What the cuts charge for what is taken of rows, and the rests."""
+        if not self._made_into:
+            return 0, NO_RESTS
         sums: dict[int, int] = defaultdict(int)
         for row, n in taken:
             for number, multiplier in self._made_into.get(row, ()):
@@ -152,18 +159,25 @@ class Bound:
     takes itself (its own, its caps), and the run's own price would leave it more than it has, is it asked for the two.
     """
 
-    def __init__(self, season: Season, counts: Counts, part: Mapping[str, Any], weights: Mapping[str, int]) -> None:
+    def __init__(
+        self,
+        season: Season,
+        counts: Counts,
+        part: Mapping[str, Any],
+        weights: Mapping[str, int],
+        filled: Mapping[str, int],
+    ) -> None:
         self._season, self._counts, self._part, self._weights = season, counts, part, weights
         self._sites, self._caps = part["prices"], part["cap_prices"]
         self._stretches, self._targets = part["stretch_prices"], part["target_prices"]
-        self._cuts = Cuts(part["cuts"], counts)
+        self._cuts = Cuts(part["cuts"], counts, filled)
         self._reached: dict[str, tuple[str, int]] = {}
         stretches = {*self._stretches, *(name for cut in part["cuts"] for name in cut["stretches"])}
         self._spaced = {(*name.split("|", maxsplit=3)[1:3], name.rpartition("|")[2]) for name in stretches}
-        self._at_fair: dict[object, int] = {}
+        self._at_fair: dict[object, tuple[int, Taken]] = {}
         self._known: dict[object, Offer] = {}
         self._offers: dict[object, list[Offer]] = {}
-        self._menus: dict[object, list[tuple[int, str, list[Offer]]]] = {}
+        self._menus: dict[object, Menu] = {}
 
     def total(self, askers: Sequence[Asker]) -> int:
         """The bound in units of 1/scale, before what the steps held are worth is taken off."""
@@ -175,50 +189,58 @@ class Bound:
             total += size * max(0, self._weights.get(step, 0) - self._targets.get(name, 0))
         return int(total)
 
+    def filled(self, gap: int) -> dict[str, int]:
+        """Targets that nobody can leave a unit short of who is this good: each unit would lose more than the gap."""
+        lost = {
+            name: self._weights.get(step, 0) - self._targets.get(name, 0) for name, (step, _) in self._reached.items()
+        }
+        return {name: size for name, (_, size) in self._reached.items() if lost[name] > gap}
+
     def _surplus(self, asker: Asker) -> int:
         """What the best placement is worth beyond all that it takes; 0 if that is better and not placing is allowed."""
-        weights = self._weights
+        weights, name = self._weights, asker.application["application_id"]
         extra, per_rank = weights.get("extra_stalls", 0), weights.get("choices", 0)
         base = weights.get("placed", 0) + asker.points * weights.get("priority", 0) - asker.widths[0] * extra
         base += sum(self._targets.get(target, 0) for _, target, _ in asker.person)
         per_stall = extra - sum(self._caps.get(cap, 0) for cap in asker.caps)
+        person = [(("filled", target), -1) for _, target, _ in asker.person]
         best: float = -math.inf if asker.keeps else 0  # infinite or whole
         for gain, through, widths in asker.ways(weights):
             for width in widths:
+                own = [*person, (("applications", name), 1), *((("caps", cap), width) for cap in asker.caps)]
+                charge, _ = self._cuts.charge(own)
                 for rank, choice in enumerate(asker.choices, start=1):
                     menu = self._menu(asker, choice, width, through)
                     if menu:
                         self._reached.update((target, (step, size)) for step, target, size in asker.person)
                     worth = base + gain + per_stall * width - rank * per_rank
                     for least, fair, offers in menu:
-                        if worth - least <= best:
+                        # Rounded down together, sums never come to less than each alone: so there is no more to gain.
+                        if worth - charge - least <= best:
                             break
-                        best = max(best, self._left(asker, worth - least, width, fair, offers, best))
+                        best = self._best_of(asker, worth, width, own, fair, offers, best)
         if best == -math.inf:
-            raise ValueError(f"{asker.application['application_id']} must stand on {asker.keeps} and cannot")
+            raise ValueError(f"{name} must stand on {asker.keeps} and cannot")
         return int(best)
 
-    def _left(self, asker: Asker, left: int, width: int, fair: str, offers: list[Offer], enough: float) -> float:
-        """What the best offer leaves of what the first one alone would leave, or no more than is enough already."""
-        counts, application = self._counts, asker.application
-        caps = list(counts.held_caps(application, fair)) if counts.by_fair else []
-        left -= width * sum(self._caps.get(cap, 0) for cap in caps)
-        if not self._part["cuts"]:
-            return left
-        caps += [*asker.caps, *counts.fair_caps(application, fair)]
-        own = [(("applications", application["application_id"]), 1), *((("caps", cap), width) for cap in caps)]
-        charge, rests = self._cuts.charge(own)
+    def _best_of(
+        self, asker: Asker, worth: int, width: int, own: Taken, fair: str, offers: Sequence[Offer], best: float
+    ) -> float:
+        """The best so far, or what an offer of a fair leaves with all that is taken together, if that is more."""
+        price, counted = self._counted_at(asker, fair)
+        caps = list(self._counts.held_caps(asker.application, fair)) if self._counts.by_fair else []
+        price += sum(self._caps.get(cap, 0) for cap in caps)
+        per_stall = [*counted, *((("caps", cap), 1) for cap in caps)]
+        charge, rests = self._cuts.charge([*own, *((row, width * n) for row, n in per_stall)])
         for offer in offers:
-            alone = left - charge - (offer.price - offers[0].price)
-            if alone <= enough:
+            alone = worth - width * price - charge - offer.price
+            if alone <= best:
                 break
-            enough = max(enough, alone - self._cuts.beyond(rests, offer.rests))
-        return enough
+            best = max(best, alone - self._cuts.beyond(rests, offer.rests))
+        return best
 
-    def _menu(
-        self, asker: Asker, choice: str, width: int, through: tuple[str, ...]
-    ) -> list[tuple[int, str, list[Offer]]]:
-        """Where a choice leads, the cheapest fair first: what is paid there at least, and the fair's offers."""
+    def _menu(self, asker: Asker, choice: str, width: int, through: tuple[str, ...]) -> Menu:
+        """Where a choice leads."""
         group = asker.application["group"] if self._spaced else ""
         key = (choice, width, through, asker.signature, group, asker.counted)
         if key not in self._menus:
@@ -232,7 +254,9 @@ class Bound:
                 if through:
                     offers = [o for o in offers if {site["site_id"] for site in o.run}.issuperset(through)]
                 if offers:
-                    menu.append((offers[0].price + width * self._counted_at(asker, fair), fair, offers))
+                    price, counted = self._counted_at(asker, fair)
+                    charge, _ = self._cuts.charge([(row, width * n) for row, n in counted])
+                    menu.append((offers[0].price + width * price + charge, fair, offers))
             self._menus[key] = sorted(menu)
         return self._menus[key]
 
@@ -258,13 +282,16 @@ class Bound:
             self._known[key] = Offer(price + charge, run, rests)
         return self._known[key]
 
-    def _counted_at(self, asker: Asker, fair: str) -> int:
-        """The price that a stall at a fair has by the rules that count goods there."""
+    def _counted_at(self, asker: Asker, fair: str) -> tuple[int, Taken]:
+        """What a stall at a fair takes of the rows that count goods there: their price, and how much."""
         key = (fair, asker.signature[0], asker.counted)
         if asker.counted and key not in self._at_fair:
-            price = sum(self._caps.get(cap, 0) for cap in self._counts.fair_caps(asker.application, fair))
+            caps = list(self._counts.fair_caps(asker.application, fair))
+            price = sum(self._caps.get(cap, 0) for cap in caps)
+            rows = [(("caps", cap), 1) for cap in caps]
             for step, name, size in self._counts.targets(asker.application, fair):
                 self._reached[name] = step, size
                 price -= self._targets.get(name, 0)
-            self._at_fair[key] = price
-        return self._at_fair.get(key, 0)
+                rows.append((("filled", name), -1))
+            self._at_fair[key] = price, rows
+        return self._at_fair[key] if asker.counted else (0, ())

@@ -33,9 +33,15 @@ def certificate_proves(
     values = {step: _Values(season, counts, step) for step in steps}
     exact = _prices_must_meet(season, counts, steps)
     askers = [Asker.of(season, counts, season.applications[name]) for name in season.outcome]
+    filled: dict[frozenset[str], dict[str, int]] = {}
     for position, proof in enumerate(proofs):
         step, parts = proof["goal"], proof["parts"]
-        wrong = [words for part in parts for words in _part_is_sound(season, counts, part, step, steps[:position])]
+        known = [filled.setdefault(frozenset(part["periods"]), {}) for part in parts]
+        wrong = [
+            words
+            for part, full in zip(parts, known, strict=True)
+            for words in _part_is_sound(season, counts, part, step, steps[:position], full)
+        ]
         if Counter(period for part in parts for period in part["periods"]) != periods:
             wrong.append("its parts are not the periods of the rules, each once")
         if DISTINCT in steps and len(parts) != 1:
@@ -44,7 +50,9 @@ def certificate_proves(
             yield from (f"certificate.json: goal {step}: {words}" for words in wrong)
             continue
         value = sum(values[step].in_periods(part["periods"]) for part in parts)
-        bound = sum(_bound(season, counts, step, part, values, askers) for part in parts)
+        bound = sum(
+            _bound(season, counts, step, part, values, askers, full) for part, full in zip(parts, known, strict=True)
+        )
         if proof["value"] != value:
             yield f"certificate.json: goal {step}: states {proof['value']}, the outcome is worth {value}"
         elif proof["bound"] != bound:
@@ -65,7 +73,9 @@ def _prices_must_meet(season: Season, counts: Counts, steps: Sequence[str]) -> b
     return simple and not (several or counts.anything or sure)
 
 
-def _part_is_sound(season: Season, counts: Counts, part: Part, step: str, earlier: Sequence[str]) -> Iterator[str]:
+def _part_is_sound(
+    season: Season, counts: Counts, part: Part, step: str, earlier: Sequence[str], filled: Mapping[str, int]
+) -> Iterator[str]:
     """Prices and multipliers are non-negative integers of rows and steps that there are."""
     cuts = part["cuts"]
     numbers = [n for name in (*PRICES, "multipliers") for n in part[name].values()]
@@ -78,6 +88,7 @@ def _part_is_sound(season: Season, counts: Counts, part: Part, step: str, earlie
         ("sites", [part["prices"], *(cut["sites"] for cut in cuts)], season.sites.__contains__),
         ("caps", [part["cap_prices"], *(cut["caps"] for cut in cuts)], counts.has_limit),
         ("applications", [cut["applications"] for cut in cuts], season.outcome.__contains__),
+        ("targets that are full by an earlier step", [cut["filled"] for cut in cuts], filled.__contains__),
     ):
         if not all(map(known, (key for one in of for key in one))):
             yield f"prices or multipliers are given for {name} that do not exist"
@@ -143,11 +154,19 @@ def _gain(season: Season, step: str, application: Row, run: Sequence[Row]) -> in
 
 
 def _bound(
-    season: Season, counts: Counts, step: str, part: Part, values: Mapping[str, _Values], askers: Sequence[Asker]
+    season: Season,
+    counts: Counts,
+    step: str,
+    part: Part,
+    values: Mapping[str, _Values],
+    askers: Sequence[Asker],
+    filled: dict[str, int],
 ) -> int:
-    """The bound on a step that a part's prices prove."""
+    """The bound on a step that a part's prices prove; what they prove of targets is known to the steps that follow."""
     multipliers, scale = part["multipliers"], part["scale"]
     here = [asker for asker in askers if asker.application["period"] in part["periods"]]
-    total = Bound(season, counts, part, {**multipliers, step: scale}).total(here)
-    held = sum(multiplier * values[of].in_periods(part["periods"]) for of, multiplier in multipliers.items())
-    return int((total - held) // scale)
+    proof = Bound(season, counts, part, {**multipliers, step: scale}, filled)
+    total = proof.total(here)
+    total -= sum(multiplier * values[of].in_periods(part["periods"]) for of, multiplier in multipliers.items())
+    filled |= proof.filled(total - scale * values[step].in_periods(part["periods"]))
+    return int(total // scale)

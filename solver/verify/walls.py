@@ -174,13 +174,13 @@ class Walls:
         """The least that an application must take of a wall's prices at a fair."""
         season = self._season
         signature, width = season.signature(application), season.widths(application)[0]
-        sure = season.keeps.get(application["application_id"], "")
+        sure = season.keeps.get(application["application_id"], ())
         group = application["group"] if self._spaced else ""
         key = (number, cell, choice, signature, width, sure, group)
         if key not in self._takes:
             runs = season.runs(choice, signature, width).get(cell[0], [])
             if sure:
-                runs = [run for run in runs if {*sure.split("|")} <= {site["site_id"] for site in run}]
+                runs = [run for run in runs if set(sure) <= {site["site_id"] for site in run}]
             self._takes[key] = min((self._price(number, run, group) for run in runs), default=0)
         return self._takes[key]
 

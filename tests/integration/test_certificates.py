@@ -73,7 +73,8 @@ def mutate_outcome(rng, season, outcome):
 
 def mutate_certificate(rng, proof, certificate):
     """Change one thing in a certificate at random."""
-    goal = rng.choice(certificate["goals"])
+    place = rng.randrange(len(certificate["goals"]))
+    goal = certificate["goals"][place]
     part = rng.choice(goal["parts"])
     cuts = part["cuts"]
     match rng.randrange(12):
@@ -91,7 +92,7 @@ def mutate_certificate(rng, proof, certificate):
             name = rng.choice(earlier)
             part["multipliers"][name] = part["multipliers"].get(name, 0) + rng.choice([-1, 1, 5])
         case 6 | 7:
-            cuts.append(random_cut(rng, proof, len(cuts)))
+            cuts.append(random_cut(rng, proof, len(cuts), proof.filled(part["periods"], place)))
         case 8 if cuts:
             cuts.pop(rng.randrange(len(cuts)))
         case 9 if cuts:
@@ -191,8 +192,9 @@ def test_whatever_the_prices_no_allocation_passes_the_bound():
                 part["scale"] = rng.randint(1, 3)
                 part["multipliers"] = {step: rng.randint(0, 3) for step in season.steps[:place]}
                 part["cuts"] = []
+                filled = proof.filled(part["periods"], place)
                 for _ in range(rng.randint(0, 4)):
-                    part["cuts"].append(random_cut(rng, proof, len(part["cuts"])))
+                    part["cuts"].append(random_cut(rng, proof, len(part["cuts"]), filled))
                 dearest = proof.weights(part, place).get("comfort", 0) if proof.soft else 3
                 for name, sort in PRICES.items():
                     rows = {

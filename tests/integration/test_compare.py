@@ -175,6 +175,7 @@ def test_the_page_shows_the_variants_that_were_named(fairalloc, tmp_path):
             *(_cell(variant[name]) for name in ("eligible", "stalls", "placed", "applicants", "first")),
             f">{variant['mean_rank']:.2f}",
             f">{sum(variant['empty'].values()):,}",
+            f">{variant['unsuited']:,}",
             _cell(variant["envy_pairs"]),
             *(f">{sum(variant[name].values()):,}" for name in ("better", "worse")),
         ]

@@ -72,5 +72,5 @@ def test_the_random_seasons_have_every_rule_and_certificates_every_kind_of_price
         "stalls refuse",
     }
     wanted |= {"multipliers", "prices", "cap_prices", "stretch_prices", "target_prices", "cuts", "scale"}
-    wanted |= {"cut of applications", "cut of sites", "cut of caps", "cut of stretches"}
+    wanted |= {"cut of applications", "cut of sites", "cut of caps"}
     assert wanted - set(seen) == set()

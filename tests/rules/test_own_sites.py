@@ -1,7 +1,7 @@
 """`own_sites = true`: goods of the category stand only on sites that name it, not on those that take any."""
 
 from fairalloc.canonical import csv_rows
-from fairalloc.comparison import compare
+from fairalloc.comparison import Variant, compare
 from fairalloc.explanation import Asker, suits
 from fairalloc.model import Applicant, Fair, SeasonInput
 from solver import verify
@@ -66,7 +66,7 @@ def test_the_comparison_sees_no_envy_of_sites_that_do_not_suit():
     )
     changed = [text.replace("opens = 2026-02-01", "opens = 1970-01-01", 1)]
     season = Settled(changed[0], SeasonInput((Fair("F0", "F0", "D"),), MIXED, people, asked))
-    (measured,) = compare([("as is", season.rules)], season.season, SEED, solve)
+    (measured,) = compare([Variant("as is", season.rules)], season.season, SEED, solve)
     assert (measured.placed, measured.envious) == (2, 0)
 
 
