@@ -19,6 +19,11 @@ SIZES = (2_000, 20_000, 200_000)
 SEASON = 20_000
 RIVAL_SIZES = (2_000, 20_000)
 SEVERAL_SIZES = (2_000, 20_000)
+PROGRAMS = {
+    "several": "A fifth ask for two or three adjacent stalls",
+    "every-rule": "The same with needs, quotas, minimums and caps",
+    "spacing": "The same with hard spacing too",
+}
 RIVALS = {
     "cp-sat": "CP-SAT, one model",
     "highs": "HiGHS, one model",
@@ -41,7 +46,7 @@ def main() -> None:
     results = {"machine": {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.machine()}}
     plan = [
         ("solve", "stages", SIZES),
-        ("several", "stages", SEVERAL_SIZES),
+        *((name, "stages", SEVERAL_SIZES) for name in PROGRAMS),
         ("season", "stages", (SEASON,)),
         ("explain", "stages", (SEASON,)),
     ]
@@ -86,16 +91,19 @@ def show(results: dict, season: dict) -> None:
             f"{row['peak_mb']:.0f}",
         )
     out.print(solving)
-    several = Table(
-        "applications", "placed", "solve s", "verify s", "priority: value", "proven bound", "choices", "bound"
-    )
-    several.title = "A fifth ask for two or three adjacent stalls"
-    for row in results["several"]:
-        proofs = (f"{row[of][goal]:,}" for goal in ("priority", "choices") for of in ("values", "bounds"))
-        several.add_row(
-            f"{row['applications']:,}", f"{row['placed']:,}", f"{row['solve_s']:.1f}", f"{row['verify_s']:.1f}", *proofs
-        )
-    out.print(several)
+    for name, title in PROGRAMS.items():
+        table = Table("applications", "placed", "solve s", "verify s", "certificate MB", "goals: value (bound if more)")
+        table.title = title
+        for row in results[name.replace("-", "_")]:
+            proofs = (
+                f"{goal} {value:,}" + ("" if row["bounds"][goal] == value else f" ({row['bounds'][goal]:,})")
+                for goal, value in row["values"].items()
+            )
+            table.add_row(
+                *(f"{row['applications']:,}", f"{row['placed']:,}", f"{row['solve_s']:.1f}", f"{row['verify_s']:.1f}"),
+                *(f"{row['certificate_bytes'] / 1e6:.1f}", ", ".join(proofs)),
+            )
+        out.print(table)
     for table in rivals(results):
         out.print(table)
     whole = Table("what", "measured", title=f"A season of {season['applications']:,} applications on {season['node']}")

@@ -65,12 +65,13 @@ def timed(work: Callable[[], object]) -> tuple[float, object]:
     return time.perf_counter() - started, result
 
 
-def frozen(size: int, folder: Path, several: float = 0.0, *, every_rule: bool = False):
-    """A season of that size, imported, screened and frozen in a database of its own."""
-    made = synthesize(size, seed=2026, multi_stall_share=several, every_rule=every_rule)
-    rules = parse_rules(made.rules_text)
+def frozen(size: int, folder: Path, several: float = 0.0, *, rules: Callable[[str], str] | None = None):
+    """A season of that size, imported, screened and frozen in a database of its own; ``rules`` edits every rule."""
+    made = synthesize(size, seed=2026, multi_stall_share=several, every_rule=rules is not None)
+    text = made.rules_text if rules is None else rules(made.rules_text)
+    rules = parse_rules(text)
     store = open_store(f"sqlite:///{folder / 'bench.db'}")
-    record = import_season(store, rules, made.rules_text, made.season, os.urandom)
+    record = import_season(store, rules, text, made.season, os.urandom)
     context = screen_season(store, SeasonContext.of(record, rules, made.season))
     return store, freeze_season(store, context, "bench")
 
@@ -84,10 +85,25 @@ def measure_several(size: int) -> dict[str, object]:
     return measure_solve(size, several=0.2)
 
 
-def measure_solve(size: int, several: float = 0.0) -> dict[str, object]:
+def measure_every_rule(size: int) -> dict[str, object]:
+    """As :func:`measure_several`, with quotas, minimums, caps of every sort and needs."""
+    return measure_solve(size, several=0.2, rules=without_spacing)
+
+
+def measure_spacing(size: int) -> dict[str, object]:
+    """As :func:`measure_every_rule`, with hard spacing too."""
+    return measure_solve(size, several=0.2, rules=str)
+
+
+def without_spacing(rules_text: str) -> str:
+    """Rules without their last table, which is the one on spacing."""
+    return rules_text[: rules_text.index("[spacing]")] + rules_text[rules_text.index("[[periods]]") :]
+
+
+def measure_solve(size: int, several: float = 0.0, rules: Callable[[str], str] | None = None) -> dict[str, object]:
     """Solve with certificate, then the independent check of the published files."""
     with tempfile.TemporaryDirectory() as scratch:
-        store, context = frozen(size, Path(scratch), several)
+        store, context = frozen(size, Path(scratch), several, rules=rules)
         request = allocation_request(store, context)
         before = megabytes()
         seconds, result = timed(lambda: solve(request))
@@ -234,6 +250,8 @@ def measure_explain(size: int) -> dict[str, object]:
 STAGES = {
     "solve": measure_solve,
     "several": measure_several,
+    "every-rule": measure_every_rule,
+    "spacing": measure_spacing,
     "season": measure_season,
     "explain": measure_explain,
 }
