@@ -58,12 +58,11 @@ class QueueSeason(SeveralStalls):
             for number, fair in enumerate(rng.sample(FAIRS, 2 if one_stall else rng.randint(1, 2))):
                 kinds = ['["farmer"]', '["company"]'][number] if one_stall else rng.choice(ORDERS)
                 text += f'[[fair_priorities]]\nid = "first{number}"\nfairs = ["{fair}"]\nkinds = {kinds}\n'
-        if sure:
-            text = re.sub(r'returning = ".*"', 'returning = "guarantee"', text)
+        text = re.sub(r'returning = ".*"', f'returning = "{"guarantee" if sure else "keep"}"', text)
         self.text, self.rules = text, parse_rules(text)
         candidates = [
             replace(c, stalls_min=1, stalls_max=1) if self.rules.stalls.multiple != "adjacent" else c
-            for c in self.request.candidates
+            for c in (replace(c, keeps=(), note="") for c in self.request.candidates)
         ]
         told, sites = tuple(candidates), self.request.sites
         if sure:
