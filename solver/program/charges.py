@@ -12,7 +12,8 @@ import heapq
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from solver.program.model import Entries, Program, Row
+from solver.program.columns import Entries, Row
+from solver.program.model import Program
 
 Profile = tuple[tuple[int, int], ...]
 """What something takes of the rows that cuts are made of: (row, how much), ascending."""

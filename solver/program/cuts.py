@@ -13,7 +13,8 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from solver.problem import IntArray
-from solver.program.model import Cut, FloatArray, Program, Row, Target
+from solver.program.columns import Cut, FloatArray, Row, Target
+from solver.program.model import Program
 
 EPSILON = 1e-6
 LEAST_VIOLATION = 0.02

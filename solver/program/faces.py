@@ -18,7 +18,8 @@ import numpy.typing as npt
 from fairalloc.errors import FairallocError
 from fairalloc.rules import Step
 from solver.problem import IntArray
-from solver.program.model import FloatArray, Program
+from solver.program.columns import FloatArray
+from solver.program.model import Program
 
 BoolArray = npt.NDArray[np.bool_]
 Numbers = TypeVar("Numbers", IntArray, FloatArray)

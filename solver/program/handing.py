@@ -17,7 +17,8 @@ from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.model import Choice
 from fairalloc.rules import Rules
 from solver.problem import IntArray
-from solver.program.model import Ask, Give, Program
+from solver.program.columns import Ask, Give
+from solver.program.model import Program
 from solver.program.runs import Run, Runs
 
 Given = tuple[int, int, Run]

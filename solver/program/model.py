@@ -16,12 +16,10 @@ from array import array
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field, replace
-from enum import IntEnum
+from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
-import numpy.typing as npt
 
 from fairalloc.allocation import Candidate
 from fairalloc.caps import NOTHING, cap_key, room
@@ -29,84 +27,8 @@ from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.rules import Goal, Rules, Step
 from fairalloc.suiting import meets
 from solver.problem import IntArray, Signature, Signatures
+from solver.program.columns import Ask, Cut, Entries, Excess, FloatArray, Give, Row, Target, Wish
 from solver.program.runs import Pot, Run, Runs
-
-FloatArray = npt.NDArray[np.float64]
-Entries = list[tuple[int, int]]
-
-
-class Row(IntEnum):
-    """What a row limits."""
-
-    APPLICATION = 0
-    BALANCE = 1
-    SITE = 2
-    STRETCH = 3
-    CAP = 4
-    TARGET = 5
-    CUT = 6
-
-
-@dataclass(frozen=True, slots=True)
-class Ask:
-    """A column: candidate ``index`` takes its choice of that rank through a pot.
-
-    ``own``: on a stall held before; ``stays``: on exactly the sites that it holds now.
-    """
-
-    index: int
-    rank: int
-    pot: int
-    own: bool = False
-    stays: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class Give:
-    """A column: a run goes to a pot."""
-
-    pot: int
-    run: Run
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """A column: what counts towards a step's rule in a cell, or for its applicant, up to ``upper``."""
-
-    step: Step
-    upper: int
-
-
-@dataclass(frozen=True, slots=True)
-class Excess:
-    """A column: how many too many stand in a stretch."""
-
-    stretch: str
-
-
-@dataclass(slots=True)
-class Wish:
-    """Requests for any fair that have the same pots.
-
-    Attributes:
-        pots: one for each fair.
-        counts: rows that count stalls at each pot's fair.
-        asks: (candidate, rank).
-        made: places of pots for which an ask has a column, by ask.
-    """
-
-    pots: list[int]
-    counts: list[Entries]
-    asks: list[tuple[int, int]] = field(default_factory=list)
-    made: dict[tuple[int, int], list[int]] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """A row that all whole solutions keep: rows by multipliers over ``divisor``, rounded down (Chvatal 1973)."""
-
-    divisor: int
-    multipliers: Mapping[int, int]
 
 
 class Program:

@@ -23,8 +23,9 @@ import numpy as np
 from fairalloc.rules import Goal, Step
 from solver.problem import IntArray
 from solver.program.charges import UNTOUCHED, CutCharges, Offers
+from solver.program.columns import Ask, Give, Row, Target
 from solver.program.faces import Face, Matrix, lifted
-from solver.program.model import Ask, Give, Program, Row, Target
+from solver.program.model import Program
 from solver.program.relaxation import Held, Relaxed
 from solver.program.wishes import surpluses
 

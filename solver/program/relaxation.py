@@ -12,8 +12,9 @@ import numpy as np
 from fairalloc.errors import FairallocError
 from fairalloc.rules import Step
 from solver.problem import IntArray
+from solver.program.columns import Ask, FloatArray, Give, Target
 from solver.program.faces import Face, Matrix
-from solver.program.model import Ask, FloatArray, Give, Program, Target
+from solver.program.model import Program
 
 EPSILON = 1e-6
 TINY = 1e-9

@@ -11,9 +11,10 @@ import numpy as np
 
 from fairalloc.rules import Goal, Step
 from solver.problem import IntArray
+from solver.program.columns import Ask, FloatArray, Row
 from solver.program.cuts import Found, find_cuts
 from solver.program.faces import Face, Matrix, lifted
-from solver.program.model import Ask, FloatArray, Program, Row
+from solver.program.model import Program
 from solver.program.prices import Bounds, Prices
 from solver.program.relaxation import MOST_NODES, Held, InfeasibleError, Relaxation, Relaxed, Trial
 from solver.program.tableau import tableau_cuts

@@ -23,8 +23,9 @@ from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.model import Site
 from fairalloc.rules import Goal, Rules, Step
 from solver.program.charges import multipliers, needed
+from solver.program.columns import Row
 from solver.program.handing import common_groups, handed_out, placement
-from solver.program.model import Program, Row
+from solver.program.model import Program
 from solver.program.prices import Prices
 from solver.program.relaxation import InfeasibleError
 from solver.program.runs import Run, Runs

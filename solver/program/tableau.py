@@ -14,8 +14,9 @@ from fractions import Fraction
 import numpy as np
 
 from solver.problem import IntArray
+from solver.program.columns import FloatArray, Row
 from solver.program.cuts import EPSILON, Found, left_out, spread_out
-from solver.program.model import FloatArray, Program, Row
+from solver.program.model import Program
 from solver.program.relaxation import Relaxation
 
 LARGEST_DENOMINATOR = 5_000

@@ -8,7 +8,8 @@ from collections.abc import Mapping, Sequence
 from fairalloc.allocation import Placement
 from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.rules import Goal, Step
-from solver.program.model import Program, Target
+from solver.program.columns import Target
+from solver.program.model import Program
 from solver.program.runs import Run
 
 Placed = Sequence[tuple[int, Run, int]]

@@ -8,7 +8,8 @@ import numpy as np
 
 from fairalloc.rules import Step
 from solver.problem import IntArray
-from solver.program.model import Ask, Entries, FloatArray, Program, Wish
+from solver.program.columns import Ask, Entries, FloatArray, Wish
+from solver.program.model import Program
 
 AT_ONCE = 10
 """Columns made of one request in one round."""

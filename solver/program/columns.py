@@ -1,0 +1,90 @@
+"""The rows and columns that the integer program is made of."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+
+import numpy as np
+import numpy.typing as npt
+
+from fairalloc.rules import Step
+from solver.program.runs import Run
+
+FloatArray = npt.NDArray[np.float64]
+Entries = list[tuple[int, int]]
+
+
+class Row(IntEnum):
+    """What a row limits."""
+
+    APPLICATION = 0
+    BALANCE = 1
+    SITE = 2
+    STRETCH = 3
+    CAP = 4
+    TARGET = 5
+    CUT = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A column: candidate ``index`` takes its choice of that rank through a pot.
+
+    ``own``: on a stall held before; ``stays``: on exactly the sites that it holds now.
+    """
+
+    index: int
+    rank: int
+    pot: int
+    own: bool = False
+    stays: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Give:
+    """A column: a run goes to a pot."""
+
+    pot: int
+    run: Run
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A column: what counts towards a step's rule in a cell, or for its applicant, up to ``upper``."""
+
+    step: Step
+    upper: int
+
+
+@dataclass(frozen=True, slots=True)
+class Excess:
+    """A column: how many too many stand in a stretch."""
+
+    stretch: str
+
+
+@dataclass(slots=True)
+class Wish:
+    """Requests for any fair that have the same pots.
+
+    Attributes:
+        pots: one for each fair.
+        counts: rows that count stalls at each pot's fair.
+        asks: (candidate, rank).
+        made: places of pots for which an ask has a column, by ask.
+    """
+
+    pots: list[int]
+    counts: list[Entries]
+    asks: list[tuple[int, int]] = field(default_factory=list)
+    made: dict[tuple[int, int], list[int]] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """A row that all whole solutions keep: rows by multipliers over ``divisor``, rounded down (Chvatal 1973)."""
+
+    divisor: int
+    multipliers: Mapping[int, int]
