@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-APPLICATIONS = int(os.environ.get("FAIRALLOC_KILL_SIZE", "2500"))
+APPLICATIONS = int(os.environ.get("FAIRALLOC_KILL_SIZE", "1000"))
 KILLS = int(os.environ.get("FAIRALLOC_KILLS", "10"))
 
 

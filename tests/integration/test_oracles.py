@@ -15,7 +15,7 @@ from solver import verify
 from solver.optimal import solve
 from tests.small_seasons import SmallSeason, allowed_rank, brute_force, small_season
 
-INSTANCES = int(os.environ.get("FAIRALLOC_ORACLE_INSTANCES", "10000"))
+INSTANCES = int(os.environ.get("FAIRALLOC_ORACLE_INSTANCES", "6000"))
 PARTS = 8
 
 
