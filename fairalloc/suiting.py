@@ -47,6 +47,11 @@ def meets(choice: Choice, fair: str, numbers: Sequence[str]) -> bool:
     return choice.fair_id in {None, fair} and (choice.number is None or choice.number in numbers)
 
 
+def first_met(choices: Sequence[Choice], fair: str, numbers: Sequence[str]) -> int:
+    """The rank, from 1, of the first choice that names a run of those stall numbers at a fair; 0 where none does."""
+    return next((rank for rank, choice in enumerate(choices, start=1) if meets(choice, fair, numbers)), 0)
+
+
 def runs_in(sites: Mapping[SiteNo, Site], numbers: Sequence[SiteNo], width: int) -> Iterator[Run]:
     """Every so many of some sites that stand side by side; ``numbers`` in the order of their rows."""
     streak: list[SiteNo] = []

@@ -20,9 +20,9 @@ class SeveralStalls(MadeSeason):
     def __init__(self, rng: random.Random) -> None:
         text = _rules(rng)
         periods = ["may", "june"] if rng.random() < 0.3 else ["may"]
-        sites = list(_sites(rng, periods))
+        sites = list(small_sites(rng, periods))
         people = list(_people(rng))
-        asked = [_application(rng, i, people, periods, sites) for i in range(rng.randint(1, 5))]
+        asked = [small_application(rng, i, people, periods, sites) for i in range(rng.randint(1, 5))]
         held = [Incumbent(s.site_id, rng.choice(people).applicant_id) for s in sites if rng.random() < 0.25]
         fairs = tuple(Fair(name, name, "D") for name in ("F0", "F1"))
         season = SeasonInput(fairs, tuple(sites), tuple(people), tuple(asked), tuple(held))
@@ -85,7 +85,8 @@ def _people(rng: random.Random) -> Iterator[Applicant]:
         yield Applicant(f"v{i}", kind, owner_id="" if owner == f"v{i}" else owner)
 
 
-def _sites(rng: random.Random, periods: list[str]) -> Iterator[Site]:
+def small_sites(rng: random.Random, periods: list[str]) -> Iterator[Site]:
+    """One to four sites in a row with gaps at each of two fairs."""
     for i, fair in enumerate(("F0", "F1")):
         for period in periods:
             position = 0
@@ -105,9 +106,10 @@ def _sites(rng: random.Random, periods: list[str]) -> Iterator[Site]:
                 )
 
 
-def _application(
+def small_application(
     rng: random.Random, i: int, people: list[Applicant], periods: list[str], sites: list[Site]
 ) -> Application:
+    """A request for one to three stalls by up to four choices."""
     period = rng.choice(periods)
     pool = [Choice("F0"), Choice("F1"), *(Choice(s.fair_id, s.number) for s in sites if s.period == period)]
     choices = rng.sample(pool, rng.randint(1, min(3, len(pool))))

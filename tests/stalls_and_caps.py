@@ -5,16 +5,18 @@ from __future__ import annotations
 import itertools
 import random
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from fairalloc.allocation import AllocationRequest, AllocationResult, Candidate
 from fairalloc.bundle.files import certificate_file, input_files, outcome_file, screening_file
-from fairalloc.model import Applicant, Application, Choice, Fair, SeasonInput, Site
+from fairalloc.model import Applicant, Fair, SeasonInput, Site
 from fairalloc.numbering import public_numbers
 from fairalloc.outcome import outcomes
 from fairalloc.reasons import Reason
 from fairalloc.rules import Cap, parse_rules
 from fairalloc.screening import Screening
+from tests.placing import family
+from tests.several_stalls import small_application, small_sites
 from tests.small_seasons import RULES
 
 GOALS = (
@@ -47,13 +49,13 @@ class StallsAndCaps:
             text += f'[spacing]\nid = "apart"\ndistance = {rng.randint(1, 2)}\n'
         self.text, self.rules, self.goals = text, parse_rules(text), goals
         periods = ["may", "june"] if rng.random() < 0.3 else ["may"]
-        sites = list(_sites(rng, periods))
+        sites = list(small_sites(rng, periods))
         people = [
             Applicant(f"v{i}", rng.choice(["farmer", "company"]), owner_id=rng.choice(["", "", "x", "v0", "v1"]))
             for i in range(rng.randint(1, 4))
         ]
         people = [Applicant(p.applicant_id, p.kind) if p.owner_id == p.applicant_id else p for p in people]
-        asked = [_application(rng, i, people, periods, sites) for i in range(rng.randint(1, 5))]
+        asked = [small_application(rng, i, people, periods, sites) for i in range(rng.randint(1, 5))]
         fairs = tuple(Fair(name, name, "D") for name in ("F0", "F1"))
         self.season = SeasonInput(fairs, tuple(sites), tuple(people), tuple(asked))
         self.numbers = public_numbers(self.season, ["may", "june"])
@@ -79,7 +81,7 @@ class StallsAndCaps:
         )
         by_number = {self.numbers.sites[s.site_id]: s for s in sites}
         self.request = AllocationRequest(self.rules, by_number, candidates)
-        self.owner = {p.applicant_id: _owner(people, p.applicant_id) for p in people}
+        self.owner = {p.applicant_id: family(people, p.applicant_id) for p in people}
         self.application = {self.numbers.applications[a.application_id]: a for a in asked}
 
     def files(self, result: AllocationResult) -> dict[str, bytes]:
@@ -177,78 +179,28 @@ class StallsAndCaps:
         }
         return tuple(of[goal] for goal in self.goals)
 
-    def brute_force(self) -> tuple[int, ...]:
-        """The best values in lexicographic order, by trying every allocation."""
-        options = [(c, [run for run, _ in self.placements(c)]) for c in self.request.candidates]
-        best: tuple[int, ...] = self.worth([])
+    def allocations(
+        self, candidates: Sequence[Candidate] | None = None
+    ) -> Iterator[list[tuple[Candidate, tuple[Site, ...]]]]:
+        """Every allocation, to the season's candidates or others, that gives no site twice and keeps the caps."""
+        options = [(c, [run for run, _ in self.placements(c)]) for c in candidates or self.request.candidates]
 
-        def descend(place: int, given: list[tuple[Candidate, tuple[Site, ...]]], taken: frozenset[str]) -> None:
-            nonlocal best
+        def descend(
+            place: int, given: list[tuple[Candidate, tuple[Site, ...]]], taken: frozenset[str]
+        ) -> Iterator[list[tuple[Candidate, tuple[Site, ...]]]]:
             if place == len(options):
                 if self.within_caps(given):
-                    best = max(best, self.worth(given))
+                    yield given
                 return
-            descend(place + 1, given, taken)
+            yield from descend(place + 1, given, taken)
             candidate, runs = options[place]
             for run in runs:
                 names = frozenset(site.site_id for site in run)
                 if not names & taken:
-                    descend(place + 1, [*given, (candidate, run)], taken | names)
+                    yield from descend(place + 1, [*given, (candidate, run)], taken | names)
 
-        descend(0, [], frozenset())
-        return best
+        yield from descend(0, [], frozenset())
 
-
-def _owner(people: list[Applicant], start: str) -> frozenset[str]:
-    """All names that one applicant is tied to, by following owners both ways until nothing new comes."""
-    found = {start}
-    while True:
-        more = {p.owner_id for p in people if p.applicant_id in found and p.owner_id}
-        more |= {p.applicant_id for p in people if p.owner_id in found or p.applicant_id in found}
-        if more <= found:
-            return frozenset(found)
-        found |= more
-
-
-def _sites(rng: random.Random, periods: list[str]) -> Iterator[Site]:
-    for i, fair in enumerate(("F0", "F1")):
-        for period in periods:
-            position = 0
-            for number in range(rng.randint(1, 4)):
-                position += 1 if rng.random() < 0.8 else 2
-                yield Site(
-                    site_id=f"s{i}{period}{number}",
-                    fair_id=fair,
-                    period=period,
-                    row="R",
-                    position=position,
-                    number=str(number),
-                    categories=frozenset(rng.choice([[], [], ["fish"], ["bread"]])),
-                    features=frozenset(f for f in ("power", "water") if rng.random() < 0.7),
-                    pool="farmers" if rng.random() < 0.1 else "",
-                    closed=rng.random() < 0.1,
-                )
-
-
-def _application(
-    rng: random.Random, i: int, people: list[Applicant], periods: list[str], sites: list[Site]
-) -> Application:
-    period = rng.choice(periods)
-    pool = [Choice("F0"), Choice("F1"), *(Choice(s.fair_id, s.number) for s in sites if s.period == period)]
-    choices = rng.sample(pool, rng.randint(1, min(3, len(pool))))
-    if rng.random() < 0.2:
-        choices.append(Choice())
-    least = rng.choice([1, 1, 2, 3])
-    return Application(
-        application_id=f"a{i}",
-        applicant_id=rng.choice(people).applicant_id,
-        period=period,
-        category=rng.choice(["fish", "bread"]),
-        group=rng.choice(["g0", "g0", "g1", ""]),
-        stalls_min=least,
-        stalls_max=rng.randint(least, 3),
-        needs=frozenset(f for f in ("power", "water") if rng.random() < 0.15),
-        choices=tuple(choices),
-        submitted_at=1_770_000_000_000_000_000 + rng.randint(0, 3),
-        registration_no=rng.randint(0, 10**6) * 100 + i,
-    )
+    def brute_force(self) -> tuple[int, ...]:
+        """The best values in lexicographic order, by trying every allocation."""
+        return max(map(self.worth, self.allocations()))

@@ -50,7 +50,7 @@ class Rounding:
         order = np.argsort(rows, kind="stable")
         self._columns, self._values = columns[order], values[order].astype(float)
         self._start = np.searchsorted(rows[order], np.arange(len(program.bounds) + 1))
-        self._bounds = np.array([program.bound_in_cuts(row) for row in range(len(program.bounds))], dtype=np.int64)
+        self._bounds = program.bounds_in_cuts()
         self._count = len(program.columns)
         # A target that is full stands on the right side.
         self._moved = np.array([program.row_entries[row][0][0] for row in program.filled], dtype=np.int64)

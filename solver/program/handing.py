@@ -14,8 +14,8 @@ from ortools.sat.python import cp_model
 
 from fairalloc.allocation import Candidate, Placement
 from fairalloc.ledger import ApplicationNo, SiteNo
-from fairalloc.model import Choice
 from fairalloc.rules import Rules
+from fairalloc.suiting import first_met
 from solver.problem import IntArray
 from solver.program.columns import Ask, Give
 from solver.program.model import Program
@@ -71,7 +71,7 @@ def placement(program: Program, given: Given) -> Placement:
     index, _, run = given
     candidate = program.candidates[index]
     sites = [program.runs.site(number) for number in run]
-    rank = _choice_rank(candidate.choices, sites[0].fair_id, [site.number for site in sites])
+    rank = first_met(candidate.choices, sites[0].fair_id, [site.number for site in sites])
     return Placement(candidate.application_no, run[0], rank, len(run))
 
 
@@ -144,12 +144,3 @@ def _numbered(program: Program, there: Sequence[Given]) -> list[Given] | None:
 
 def _stretches(program: Program, index: int, run: Run) -> list[str]:
     return program.runs.stretches(program.rules.spacing, program.candidates[index].group, run)
-
-
-def _choice_rank(choices: Sequence[Choice], fair: str, numbers: Sequence[str]) -> int:
-    """The first choice that a run meets: its fair, one of its stalls, or any."""
-    return next(
-        rank
-        for rank, choice in enumerate(choices, start=1)
-        if choice.fair_id in {None, fair} and (choice.number is None or choice.number in numbers)
-    )

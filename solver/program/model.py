@@ -25,7 +25,7 @@ from fairalloc.allocation import Candidate
 from fairalloc.caps import NOTHING, cap_key, room
 from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.rules import Goal, Rules, Step
-from fairalloc.suiting import meets
+from fairalloc.suiting import first_met
 from solver.problem import IntArray, Signature, Signatures
 from solver.program.columns import Ask, Cut, Entries, Excess, FloatArray, Give, Row, Target, Wish
 from solver.program.runs import Pot, Run, Runs
@@ -172,6 +172,13 @@ class Program:
             if isinstance(what, Target):
                 self.filled[self.entries[column][0][0]] = what.upper
 
+    def bounds_in_cuts(self) -> IntArray:
+        """(rows,) what each row adds to the right side of a cut."""
+        bounds = np.array(self.bounds, dtype=np.int64)
+        for row, least in self.filled.items():
+            bounds[row] = -least
+        return bounds
+
     def bound_in_cuts(self, row: int) -> int:
         """What a row adds to the right side of a cut: a target that is full is a least number of stalls."""
         return -self.filled[row] if row in self.filled else self.bounds[row]
@@ -250,7 +257,7 @@ class Program:
         """Asks for exactly the sites that the application holds, by the first choice that they meet."""
         candidate = self.candidates[index]
         fair, numbers = self.runs.site(run[0]).fair_id, [self.runs.site(number).number for number in run]
-        rank = next((n for n, choice in enumerate(candidate.choices, start=1) if meets(choice, fair, numbers)), 0)
+        rank = first_met(candidate.choices, fair, numbers)
         if rank and candidate.stalls_min <= len(run) <= candidate.stalls_max:
             pot = replace(self._pot_of(candidate, fair, signature, len(run), None), run=run)
             own = not set(run).isdisjoint(self._returning.get(candidate.application_no, ()))

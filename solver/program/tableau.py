@@ -48,7 +48,7 @@ def tableau_cuts(
         at_most: how many.
     """
     found: dict[tuple[int, bytes, bytes], float] = {}
-    bounds = np.array([program.bound_in_cuts(row) for row in range(len(program.bounds))], dtype=np.int64)
+    bounds = program.bounds_in_cuts()
     unpriced = np.array([left_out(program, row) for row in range(len(program.bounds))])
     targets = np.array([kind is Row.TARGET for kind in program.row_kind]) & unpriced
     unpriced &= ~targets

@@ -9,6 +9,7 @@ from fairalloc.allocation import AllocationRequest, Candidate
 from fairalloc.caps import cap_key, room
 from fairalloc.ledger import SiteNo
 from fairalloc.model import Choice, Site
+from fairalloc.suiting import meets
 from solver.problem import Signature, Signatures
 from solver.program.runs import Pot, Run, Runs
 from solver.queue.walls import Demand
@@ -128,5 +129,4 @@ class Offers:
         return self._demands.setdefault((cell, runs, touched), Demand(runs, touched))
 
     def _meets(self, choice: Choice, fair: str, run: Run) -> bool:
-        numbers = (self._runs.site(site).number for site in run)
-        return choice.fair_id in {None, fair} and (choice.number is None or choice.number in numbers)
+        return meets(choice, fair, [self._runs.site(site).number for site in run])

@@ -160,26 +160,12 @@ def test_in_the_queue_a_better_choice_is_told_by_position():
 
 def best_values(season: StallsAndCaps, request, number: int | None, fair: str = ""):
     """The best values by trying every allocation, or every one that places an application (at a fair)."""
-    options = [(c, [run for run, _ in season.placements(c)]) for c in request.candidates]
     best = None
-
-    def descend(place, given, taken):
-        nonlocal best
-        if place == len(options):
-            held = {c.application_no: run for c, run in given}
-            there = number is None or (number in held and fair in {"", held[number][0].fair_id})
-            if there and season.within_caps(given):
-                worth = worth_of(season, request, given)
-                best = worth if best is None else max(best, worth)
-            return
-        descend(place + 1, given, taken)
-        candidate, runs = options[place]
-        for run in runs:
-            names = frozenset(site.site_id for site in run)
-            if not names & taken:
-                descend(place + 1, [*given, (candidate, run)], taken | names)
-
-    descend(0, [], frozenset())
+    for given in season.allocations(request.candidates):
+        held = {c.application_no: run for c, run in given}
+        if number is None or (number in held and fair in {"", held[number][0].fair_id}):
+            worth = worth_of(season, request, given)
+            best = worth if best is None else max(best, worth)
     return best
 
 

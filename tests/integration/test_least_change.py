@@ -165,25 +165,11 @@ def test_with_several_stalls_and_caps_none_moves_who_need_not():
 def best_of_several(season: StallsAndCaps, standing):
     """The best values of the goals and then of those who stay, by trying every allocation."""
     numbers = {site.site_id: number for number, site in season.request.sites.items()}
-    options = [(c, [run for run, _ in season.placements(c)]) for c in season.request.candidates]
     best = None
-
-    def descend(place, given, taken):
-        nonlocal best
-        if place == len(options):
-            if season.within_caps(given):
-                stay = sum(standing.get(c.application_no) == tuple(numbers[s.site_id] for s in run) for c, run in given)
-                value = (*season.worth(given), stay)
-                best = value if best is None else max(best, value)
-            return
-        descend(place + 1, given, taken)
-        candidate, runs = options[place]
-        for run in runs:
-            names = frozenset(site.site_id for site in run)
-            if not names & taken:
-                descend(place + 1, [*given, (candidate, run)], taken | names)
-
-    descend(0, [], frozenset())
+    for given in season.allocations():
+        stay = sum(standing.get(c.application_no) == tuple(numbers[s.site_id] for s in run) for c, run in given)
+        value = (*season.worth(given), stay)
+        best = value if best is None else max(best, value)
     return best
 
 
