@@ -1,5 +1,6 @@
 """The season's rules: what a `season.toml` may say, and how it is read."""
 
+from fairalloc.rules.mechanism import Goal, Mechanism, Step
 from fairalloc.rules.model import (
     Admission,
     ApplicationCap,
@@ -7,16 +8,13 @@ from fairalloc.rules.model import (
     Category,
     Documents,
     Duplicates,
-    Goal,
     Kind,
     Lottery,
-    Mechanism,
     Period,
     Priority,
     PriorityKey,
     Regions,
     Rules,
-    Step,
 )
 from fairalloc.rules.placing import Cap, FairCap, FairPriority, Minimum, Numbering, Pool, Quota, Spacing, Stalls
 from fairalloc.rules.quota_queue import QuotaQueue, counted_category

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pydantic import ValidationError
 
 from fairalloc.errors import UsageError
-from fairalloc.rules.model import Goal, Rules
+from fairalloc.rules.mechanism import Goal
+from fairalloc.rules.model import Rules
 from fairalloc.rules.quota_queue import QuotaQueue, usual_table
 
 LISTS = ("application_caps", "pools", "caps", "fair_caps", "quotas", "minimums", "fair_priorities")
