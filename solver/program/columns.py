@@ -10,8 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from fairalloc.rules import Step
+from solver.problem import IntArray
 from solver.program.runs import Run
 
+BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
 Entries = list[tuple[int, int]]
 
@@ -80,6 +82,15 @@ class Wish:
     counts: list[Entries]
     asks: list[tuple[int, int]] = field(default_factory=list)
     made: dict[tuple[int, int], list[int]] = field(default_factory=dict)
+    _counted: tuple[IntArray, IntArray, IntArray] | None = None
+
+    def counted(self) -> tuple[IntArray, IntArray, IntArray]:
+        """``counts`` as arrays: places, rows, coefficients."""
+        if self._counted is None:
+            flat = [(place, row, n) for place, entries in enumerate(self.counts) for row, n in entries]
+            place, row, n = np.array(flat, dtype=np.int64).reshape(-1, 3).T
+            self._counted = place, row, n
+        return self._counted
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,11 @@ from collections.abc import Iterable, Mapping
 import numpy as np
 
 from solver.problem import IntArray
-from solver.program.columns import Cut, FloatArray, Row, Target
+from solver.program.columns import BoolArray, Cut, FloatArray, Row, Target
 from solver.program.model import Program
 
 EPSILON = 1e-6
+TINY = 1e-9
 LEAST_VIOLATION = 0.02
 LONGEST = 400
 """Rows that one cut adds up at most."""
@@ -93,24 +94,27 @@ def spread_out(
     return kept
 
 
-def left_out(program: Program, row: int) -> bool:
-    """Whether a row makes no cuts: it has a column that no placement has, and that is not known to be full."""
-    kind = program.row_kind[row]
-    soft = program.rules.spacing is not None and program.rules.spacing.strength == "soft"
-    return (kind is Row.TARGET and row not in program.filled) or (soft and kind is Row.STRETCH)
+def left_out(program: Program) -> BoolArray:
+    """(rows,) whether a row makes no cuts: it has a column that no placement has, and is not known to be full."""
+    kind = np.array(program.row_kind)
+    out: BoolArray = kind == Row.TARGET
+    out[list(program.filled)] = False
+    if program.rules.spacing is not None and program.rules.spacing.strength == "soft":
+        out |= kind == Row.STRETCH
+    return out
 
 
 def _rows_in_reach(program: Program, x: FloatArray, slack: FloatArray, prices: FloatArray) -> dict[int, Columns]:
     """Nearly tight rows, cuts only where they bind, with their coefficients in the columns that are used."""
+    kind = np.array(program.row_kind)
+    near = (slack <= 1 - EPSILON) & ~left_out(program) & ((kind != Row.CUT) | (prices > EPSILON))
+    used = x > EPSILON
+    used[[column for column in np.flatnonzero(used).tolist() if isinstance(program.columns[column], Target)]] = False
+    row, column, value = program.matrix()
+    kept = np.flatnonzero(near[row] & used[column])
     rows: dict[int, Columns] = {}
-    for column in (x > EPSILON).nonzero()[0].tolist():
-        for row, coefficient in program.entries[column]:
-            kind = program.row_kind[row]
-            if slack[row] > 1 - EPSILON or isinstance(program.columns[column], Target) or left_out(program, row):
-                continue
-            if kind is Row.CUT and prices[row] <= EPSILON:
-                continue
-            rows.setdefault(row, {})[column] = coefficient
+    for of, at, n in zip(row[kept].tolist(), column[kept].tolist(), value[kept].tolist(), strict=True):
+        rows.setdefault(of, {})[at] = n
     return rows
 
 
@@ -127,6 +131,7 @@ class _System:
         }
         self._right = {row: bounds[row] % prime for row in rows}
         self._made_of = {row: {row: 1} for row in rows}
+        self._loose = {row: loss for row, loss in self._slack.items() if loss > TINY}
         self._holding: dict[int, set[int]] = {}
         for row, cells in self._cells.items():
             for column in cells:
@@ -149,7 +154,7 @@ class _System:
         return [(violation, multipliers) for multipliers, violation in found.items()]
 
     def _loss_of(self, row: int) -> float:
-        return sum(self._slack[of] for of in self._made_of[row])
+        return sum(self._loose[of] for of in self._made_of[row].keys() & self._loose.keys())
 
     def _eliminate(self, column: int, pivot: int, found: dict[tuple[tuple[int, int], ...], float]) -> None:
         prime = self._prime

@@ -13,15 +13,13 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 import numpy as np
-import numpy.typing as npt
 
 from fairalloc.errors import FairallocError
 from fairalloc.rules import Step
 from solver.problem import IntArray
-from solver.program.columns import FloatArray
+from solver.program.columns import BoolArray, FloatArray
 from solver.program.model import Program
 
-BoolArray = npt.NDArray[np.bool_]
 Numbers = TypeVar("Numbers", IntArray, FloatArray)
 LARGEST = 2.0**61
 

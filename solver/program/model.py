@@ -27,7 +27,7 @@ from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.rules import Goal, Rules, Step
 from fairalloc.suiting import first_met
 from solver.problem import IntArray, Signature, Signatures
-from solver.program.columns import Ask, Cut, Entries, Excess, FloatArray, Give, Row, Target, Wish
+from solver.program.columns import Ask, BoolArray, Cut, Entries, Excess, FloatArray, Give, Row, Target, Wish
 from solver.program.runs import Pot, Run, Runs
 
 
@@ -72,11 +72,13 @@ class Program:
         self.anywhere: list[int] = []
         self.cuts: dict[int, Cut] = {}
         self.filled: dict[int, int] = {}
+        self._paid: dict[tuple[tuple[int, int], ...], tuple[dict[int, int], Entries, int]] = {}
         self._cut_from: dict[int, list[int]] = defaultdict(list)
         self.standing = standing
         self._returning = returning if Goal.COMFORT in rules.mechanism.goals else {}
         self._rows: dict[tuple[Row, object], int] = {}
         self._pot_ids: dict[Pot, int | None] = {}
+        self._pots_alike: dict[tuple[str, str, tuple[Run, ...]], int] = {}
         self._cells: dict[tuple[str, ...], Entries] = {}
         self._gains: dict[Step, IntArray] = {}
         self._cells_row, self._cells_column, self._cells_value = array("q"), array("q"), array("q")
@@ -206,8 +208,12 @@ class Program:
 
     def in_cuts(self, entries: Entries) -> Entries:
         """What a column with these entries takes of cuts, in the order in which they were made."""
-        held, found = dict(entries), []
-        waiting = sorted({row for of in held for row in self._cut_from.get(of, ())}, reverse=True)
+        return self._taken_of_cuts(dict(entries), -1)
+
+    def _taken_of_cuts(self, held: dict[int, int], last: int) -> Entries:
+        """What is taken of the cuts made after row ``last``; ``held`` gains it."""
+        found = []
+        waiting = sorted({row for of in held for row in self._cut_from.get(of, ()) if row > last}, reverse=True)
         while waiting:
             row = waiting.pop()
             cut = self.cuts[row]
@@ -218,19 +224,28 @@ class Program:
                 waiting = sorted({*waiting, *self._cut_from.get(row, ())}, reverse=True)
         return found
 
-    def paid_by_cuts(self, entries: Entries, prices: FloatArray | IntArray) -> float:
+    def paying(self) -> BoolArray:
+        """(rows,) whether cuts may pay what counts in a row: they are made of it, and it is a target that is full."""
+        paying = np.zeros(len(self.bounds), dtype=bool)
+        paying[[row for row in self.filled if row in self._cut_from]] = True
+        return paying
+
+    def paid_by_cuts(self, entries: tuple[tuple[int, int], ...], prices: FloatArray | IntArray) -> float:
         """The most that cuts pay whatever has these entries, for counting towards targets that are full."""
-        counting = [(row, n) for row, n in entries if row in self.filled and row in self._cut_from]
-        return -sum(n * prices[row] for row, n in self.in_cuts(counting)) if counting else 0
+        held, found, last = self._paid.setdefault(entries, (dict(entries), [], -1))
+        if last + 1 < len(self.bounds):
+            found += self._taken_of_cuts(held, last)
+            self._paid[entries] = held, found, len(self.bounds) - 1
+        paid: float = sum(n * prices[row] for row, n in found)  # whole where prices are
+        return -paid
 
     def _stalls_asked(self) -> Counter[str]:
-        """The most that could count against each cap: one that cannot bind needs no row."""
+        """The most that could count against each cap, at whatever fair: one that cannot bind needs no row."""
         asked: Counter[str] = Counter()
         for candidate in self.candidates:
             for cap in self.rules.forbidding_caps:
-                if cap.per != "fair":
-                    key = cap_key(cap, candidate, "")
-                    asked[key or ""] += candidate.stalls_max
+                key = cap_key(cap, candidate, "")
+                asked[key or ""] += candidate.stalls_max
         return asked
 
     def _ask(self, index: int) -> None:
@@ -342,7 +357,7 @@ class Program:
             if key is None:
                 continue
             left = room(cap, key, self._earlier)
-            if cap.per == "fair" or self._asked[key] > left:
+            if self._asked[cap_key(cap, candidate, "") or ""] > left:
                 yield Row.CAP, key, left, width
         if Goal.DISTINCT in self.rules.mechanism.goals:
             yield Row.TARGET, candidate.applicant, 0, -1
@@ -388,9 +403,10 @@ class Program:
     def _pot(self, pot: Pot) -> int | None:
         """The number of a pot, made with its gives where it is new; None where no run suits."""
         if pot not in self._pot_ids:
-            runs = self.runs.of(pot)
-            self._pot_ids[pot] = len(self.pots) if runs else None
-            if runs:
+            runs = tuple(self.runs.of(pot))
+            alike = (pot.fair, pot.group, runs)
+            self._pot_ids[pot] = self._pots_alike.setdefault(alike, len(self.pots)) if runs else None
+            if self._pot_ids[pot] == len(self.pots):
                 self.pots.append(pot)
                 self.pot_row.append(self.row(Row.BALANCE, pot, 0))
                 for run in runs:

@@ -21,7 +21,9 @@ TINY = 1e-9
 MOST_NODES = 400
 """Nodes after which the search for a whole solution ends with the best one it has: a count, and so repeatable."""
 DROPPED = -1
-_DUAL, _PRIMAL = 1, 4
+LARGE = 5_000
+"""Columns from which on the interior point method may be faster; a basis is crossed over to in any case."""
+_DUAL, _PRIMAL, _DEVEX = 1, 4, 1
 _ENDED = frozenset(
     {
         highspy.HighsModelStatus.kOptimal,
@@ -69,6 +71,8 @@ class Relaxation:
     def __init__(self, program: Program) -> None:
         self._program = program
         self._engine = _engine()
+        # Exact weights of steepest edges would be computed anew whenever rows are added.
+        self._engine.setOptionValue("simplex_dual_edge_weight_strategy", _DEVEX)
         self._columns = 0
         self._held: list[Held] = []
         self._faces: list[Face] = []
@@ -78,6 +82,7 @@ class Relaxation:
         self.shut: set[int] = set()
         self.full: list[int] = []
         self.primal = True
+        self._interior = False
         self.extend()
 
     def extend(self) -> None:
@@ -137,14 +142,20 @@ class Relaxation:
         self._held_row = {held: int(moved[at]) for held, at in self._held_row.items()}
         self._rows -= len(places)
 
-    def aim(self, gains: IntArray, *, afresh: bool = False) -> None:
-        """Maximise a goal from now on; ``afresh`` where the last goal's basis would lead nowhere."""
+    def aim(self, gains: IntArray, *, afresh: bool = False, interior: bool = False) -> None:
+        """Maximise a goal from now on.
+
+        Args:
+            gains: (columns,) the goal.
+            afresh: the last goal's basis would lead nowhere.
+            interior: begin with the interior point method, where the program is large.
+        """
         self.primal = True
         count = self._columns
         self._engine.changeColsCost(count, np.arange(count, dtype=np.int32), -gains[:count].astype(float))
         if afresh:
             self._engine.clearSolver()
-            self.primal = False
+            self.primal, self._interior = False, interior and count > LARGE
 
     def hold(self, held: Held, face: Face) -> None:
         """Do not lose the value of a step that is solved: where its proof is exact, its face is all that says so."""
@@ -178,7 +189,8 @@ class Relaxation:
     def solve(self) -> Relaxed:
         """Solve from where the last solution was: by the primal method where columns or the goal changed."""
         self._engine.setOptionValue("simplex_strategy", _PRIMAL if self.primal else _DUAL)
-        self.primal = False
+        self._engine.setOptionValue("solver", "ipm" if self._interior else "simplex")
+        self.primal, self._interior = False, False
         self._engine.run()
         status = self._engine.getModelStatus()
         if status == highspy.HighsModelStatus.kInfeasible:

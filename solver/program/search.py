@@ -6,6 +6,7 @@ import math
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 
@@ -24,8 +25,10 @@ PROMISING = frozenset({Goal.RESERVES, Goal.MINIMUMS})
 PRIMES = (2, 3)
 CUTS_AT_ONCE = 150
 BASIC_CUTS_AT_ONCE = 100
-LOOK_EVERY = 2
-"""Rounds in which the relaxation promises the same before a whole solution is looked for."""
+NEAR = 2
+"""Neighbourhoods of the relaxation's solution that are looked at between rounds of cutting."""
+LOOK_AFTER = 1
+"""Rounds in which the relaxation promises the same before a whole solution is looked for; twice as many each time."""
 FEW = 20
 """Cuts of one prime that are enough for a round."""
 ROUNDS = 40
@@ -91,7 +94,7 @@ class Search:
         return self._settled(step, value, relaxed, np.zeros(0, dtype=np.int64))
 
     def _optimum(self, step: Step) -> Solved:
-        self._relaxation.aim(self._program.gains(step), afresh=True)
+        self._relaxation.aim(self._program.gains(step), afresh=True, interior=self._last is None)
         relaxed = self._by_primes(step, self._priced(step, STARTED))
         relaxed = self._priced(step)
         best = self._last
@@ -136,7 +139,7 @@ class Search:
 
     def _by_basis(self, step: Step, relaxed: Relaxed, best: IntArray | None) -> tuple[Relaxed, IntArray | None]:
         """Cut by rows of the basis until a whole solution is as good as the relaxation."""
-        promised, since = math.inf, 0
+        promised, since, patience = math.inf, 0, LOOK_AFTER
         for _ in range(BASIC_ROUNDS):
             if not self._broken(relaxed.x).any():
                 break
@@ -148,10 +151,17 @@ class Search:
             relaxed = self._priced(step)
             since = since + 1 if math.floor(relaxed.value + EPSILON) == promised else 0
             promised = math.floor(relaxed.value + EPSILON)
-            if since and since % LOOK_EVERY == 0:
-                best = self._trial(step, relaxed, next(self._near(relaxed, best, step)), best)
-                if not self._short(step, best, relaxed):
-                    break
+            if not self._short(step, best, relaxed):
+                break
+            if since >= patience:
+                # A promise that is not whole seldom holds: then only the nearest solutions are looked at.
+                whole = relaxed.value - promised < EPSILON
+                for columns in islice(self._near(relaxed, best, step), NEAR if whole else 1):
+                    best = self._trial(step, relaxed, columns, best)
+                    if not self._short(step, best, relaxed):
+                        return relaxed, best
+                # What is promised may be too much: it takes more cuts, and looking again would only take time.
+                since, patience = 0, 2 * patience
         return relaxed, best
 
     def _drop(self, slack: FloatArray) -> None:
@@ -260,6 +270,11 @@ class Search:
         free &= self._few_everywhere(relaxed)
         fairs = {program.fair_of(column) for column in self._broken(x).tolist()} | {None}
         at = np.fromiter((program.fair_of(column) in fairs for column in range(count)), dtype=bool, count=count)
+        torn = {what.index for c in self._broken(x).tolist() if isinstance(what := program.columns[c], Ask)}
+        others = np.fromiter(
+            (isinstance(what, Ask) and what.index not in torn for what in program.columns), dtype=bool, count=count
+        )
+        yield np.flatnonzero(used | (free & at & ~others))
         yield np.flatnonzero(used | (free & at))
         yield np.flatnonzero(used | free)
         missing = math.inf if best is None else relaxed.value - self._value(step, best)

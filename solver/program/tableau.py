@@ -49,7 +49,7 @@ def tableau_cuts(
     """
     found: dict[tuple[int, bytes, bytes], float] = {}
     bounds = program.bounds_in_cuts()
-    unpriced = np.array([left_out(program, row) for row in range(len(program.bounds))])
+    unpriced = left_out(program)
     targets = np.array([kind is Row.TARGET for kind in program.row_kind]) & unpriced
     unpriced &= ~targets
     for rows, inverse in relaxation.fractional_rows(x, ROWS):

@@ -28,27 +28,26 @@ def surpluses(
     ``never`` stands where there is a column already. Of cuts only what they pay is counted: it is an upper bound.
     """
     known: dict[tuple[tuple[int, int], ...], float] = {}
+    paying = program.paying()
 
     def paid(entries: Entries) -> float:
-        key = tuple((row, n) for row, n in entries if row in program.filled)
-        if key not in known:
-            known[key] = program.paid_by_cuts(list(key), rows)
-        return known[key]
+        key = tuple((row, n) for row, n in entries if paying[row])
+        if key and key not in known:
+            known[key] = program.paid_by_cuts(key, rows)
+        return known.get(key, 0)
 
     for wish in program.wishes.values():
         if not wish.pots:
             continue
         price = pots[wish.pots].copy()
-        for place, counts in enumerate(wish.counts):
-            for row, coefficient in counts:
-                price[place] += coefficient * rows[row]
-            if program.filled:
-                price[place] -= paid(counts)
+        place, row, coefficient = wish.counted()
+        np.add.at(price, place, coefficient * rows[row])
+        for counting in np.unique(place[paying[row]]).tolist():
+            price[counting] -= paid(wish.counts[counting])
         width = program.pots[wish.pots[0]].width
         for index, rank in wish.asks:
             held = program.held_by(index, width)
-            own = sum(coefficient * rows[row] for row, coefficient in held)
-            own -= paid(held) if program.filled else 0
+            own = sum(n * rows[row] for row, n in held) - (paid(held) if held else 0)
             surplus = program.worth(weights, Ask(index, rank, wish.pots[0])) - own - price
             surplus[wish.made.get((index, rank), [])] = never
             yield wish, index, rank, surplus
