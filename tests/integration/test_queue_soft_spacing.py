@@ -157,3 +157,20 @@ def test_nobody_is_refused_a_place_for_it():
         assert {who: told.get(who, (0, "")) for who in expected} == expected, f"instance {number}"
         waiting += sum(rank == 0 for rank, _ in expected.values())
     assert waiting > INSTANCES / 10
+
+
+def test_who_keeps_the_stall_of_an_earlier_allocation_is_not_moved_for_it():
+    parted = 0
+    for number in range(INSTANCES):
+        rng = random.Random(number)
+        season = Roomy(rng, several=False)
+        before = solve_queue(without_spacing(season).request).placements
+        holders = rng.sample(before, min(len(before), 2))
+        standing = {placement.application_no: (placement.site_no,) for placement in holders}
+        result = solve_queue(replace(season.request, standing=standing))
+        plain = solve_queue(replace(without_spacing(season).request, standing=standing))
+        given = {placement.application_no: (placement.site_no,) for placement in result.placements}
+        assert all(given[who] == run for who, run in standing.items()), f"instance {number}"
+        assert not verify.check_files(season.files(result)).findings, f"instance {number}"
+        parted += season.crowded(given_by(season, result)) < season.crowded(given_by(season, plain))
+    assert parted > INSTANCES / 20
