@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, nullcontext
+from contextlib import nullcontext
 from dataclasses import asdict, dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -21,26 +20,9 @@ from data.season_files import write_season
 from data.source import season_input
 from data.store import SqlStore, open_store
 from data.synthetic import synthesize_at
+from fairalloc import console
 from fairalloc.audit import audit_bundle, audit_chain, recorded_at
 from fairalloc.bundle.folder import PAGE, read_bundle, read_timings, write_bundle
-from fairalloc.console import (
-    ConsoleProgress,
-    change_facts,
-    err,
-    explanation_json,
-    out,
-    refuse,
-    say,
-    show,
-    show_audit,
-    show_comparison,
-    show_error,
-    show_explanation,
-    show_json,
-    show_run,
-    show_view,
-    view_json,
-)
 from fairalloc.errors import FairallocError
 from fairalloc.report.comparing import render_comparison
 from fairalloc.report.page import render_report
@@ -55,9 +37,7 @@ from fairalloc.summary import summarize
 from solver.verify import check_files
 
 if TYPE_CHECKING:
-    from chain.client import LedgerClient
-    from chain.keyring import Keyring
-    from chain.node_port import Node
+    from chain.installation import Installation
 
 CODE_HASH = "0x" + artifact().code_hash.hex()
 PROGRAM = f"fairalloc {version('fairalloc')}"
@@ -108,33 +88,14 @@ class Workspace:
         """What the services work with."""
         from solver.optimal import solve
 
-        return Tools(self.store(), solve, check_files, PROGRAM, ConsoleProgress())
+        return Tools(self.store(), solve, check_files, PROGRAM, console.ConsoleProgress())
 
-    @contextmanager
-    def node(self) -> Iterator[Node]:
-        """The node by URL, or the embedded one."""
-        from chain.node.manager import open_node
-        from chain.rpc_node import RpcNode
+    def chain(self) -> Installation:
+        """Node, keys and contract."""
+        from chain.installation import Installation
 
-        prefer: Literal["py-evm", "auto"] = "py-evm" if os.environ.get("FAIRALLOC_NODE") == "py-evm" else "auto"
-        own = None if self.rpc else open_node(self.state / "node", self._keyring().addresses(), prefer=prefer)
-        with closing(own or RpcNode(str(self.rpc))) as node:
-            yield node
-
-    @contextmanager
-    def ledger(self) -> Iterator[LedgerClient]:
-        """The contract on the node of this workspace, deployed if it is not there yet."""
-        from chain.client import LedgerClient, deploy
-
-        keyring = self._keyring()
-        with self.node() as node:
-            yield LedgerClient(node, deploy(node, keyring), keyring)
-
-    def _keyring(self) -> Keyring:
-        from chain.keyring import Keyring, default_password
-
-        keys = self.state / "keys"
-        return Keyring.open(keys, os.environ.get("FAIRALLOC_KEY_PASSWORD") or default_password(keys))
+        engine: Literal["py-evm", "auto"] = "py-evm" if os.environ.get("FAIRALLOC_NODE") == "py-evm" else "auto"
+        return Installation(self.state, self.rpc, engine, os.environ.get("FAIRALLOC_KEY_PASSWORD"))
 
 
 @app.command()
@@ -161,11 +122,13 @@ def run(
         rules, rules_text, season = season_input(season_dir, synthetic, seed, skip_invalid)
         tools = workspace.tools()
         context = register(tools.store, rules, rules_text, season)
-    with workspace.ledger() as ledger:
-        err.print(f"season {rules.season.id}: {len(season.applications):,} applications, node {ledger.identity().node}")
+    with workspace.chain().ledger() as ledger:
+        console.err.print(
+            f"season {rules.season.id}: {len(season.applications):,} applications, node {ledger.identity().node}"
+        )
         facts, found = pipeline.run(tools, context, ledger, out_dir, CODE_HASH, watch)
-    show_run(rules.season.id, out_dir, facts, watch.seconds, found, as_json=as_json)
-    refuse(found)
+    console.show_run(rules.season.id, out_dir, facts, watch.seconds, found, as_json=as_json)
+    console.refuse(found)
 
 
 @app.command()
@@ -185,7 +148,7 @@ def synth(
     made = synthesize_at(applications, seed, fairs, groups, several, every_rule=every_rule)
     write_season(folder, made.rules_text, made.season)
     size = f"{len(made.season.applications):,} applications, {len(made.season.sites):,} sites"
-    out.print(f"{folder}: {size}; next: fairalloc run {folder}", soft_wrap=True)
+    console.out.print(f"{folder}: {size}; next: fairalloc run {folder}", soft_wrap=True)
 
 
 @app.command(name="import")
@@ -207,7 +170,7 @@ def import_(
     if not dry_run:
         register(Workspace(state, db, None).store(), rules, rules_text, season)
     facts["stored"] = "no" if dry_run else "yes"
-    show(f"Season {rules.season.id}", facts, as_json=as_json)
+    console.show(f"Season {rules.season.id}", facts, as_json=as_json)
 
 
 @app.command()
@@ -237,13 +200,13 @@ def allocate(
     held = None if keep is None else Held.of(read_bundle(keep), context)
     if held is not None:
         tools = replace(tools, solve=held.keeping(tools.solve, context))
-    with nullcontext() if no_chain else workspace.ledger() as ledger:
+    with nullcontext() if no_chain else workspace.chain().ledger() as ledger:
         context = pipeline.allocate(tools, context, ledger, watch)
     files = bundle_files(tools.store, context, None)
     write_bundle(out_dir, files)
-    facts = dict(summarize(files)) | ({} if held is None else change_facts(held.changes(files)))
-    show(f"Season {context.record.season_id}", facts, as_json=as_json)
-    err.print(f"bundle {out_dir}; next: fairalloc publish --out {out_dir}", soft_wrap=True)
+    facts = dict(summarize(files)) | ({} if held is None else console.change_facts(held.changes(files)))
+    console.show(f"Season {context.record.season_id}", facts, as_json=as_json)
+    console.err.print(f"bundle {out_dir}; next: fairalloc publish --out {out_dir}", soft_wrap=True)
 
 
 @app.command()
@@ -265,14 +228,14 @@ def publish(
     record = find_season(tools.store, season)
     if dry_run:
         waiting = tools.store.outbox(record.season_no)
-        show(f"Season {record.season_id}", {"calls to send": len(waiting)}, as_json=as_json)
+        console.show(f"Season {record.season_id}", {"calls to send": len(waiting)}, as_json=as_json)
         return
-    with workspace.ledger() as ledger:
+    with workspace.chain().ledger() as ledger:
         sent = publish_outbox(tools.store, ledger, record.season_no, tools.progress)
         files = bundle_files(tools.store, SeasonContext.load(tools.store, record), ledger)
     write_bundle(out_dir, files)
     facts = {"calls sent": sent.calls, "transitions": sent.transitions, "gas": sent.gas}
-    show(f"Season {record.season_id}", facts, as_json=as_json)
+    console.show(f"Season {record.season_id}", facts, as_json=as_json)
 
 
 @app.command()
@@ -290,7 +253,7 @@ def status(
     store = Workspace(state, db, None).store()
     context = SeasonContext.load(store, find_season(store, season))
     view = lookup.look_up(store, context, find_application(context, application))
-    show_json(view_json(view)) if as_json else show_view(view)
+    console.show_json(console.view_json(view)) if as_json else console.show_view(view)
 
 
 @app.command()
@@ -316,7 +279,7 @@ def explain(
     context = SeasonContext.load(store, find_season(store, season))
     number = find_application(context, application)
     found = explaining.explain(store, context, number, None if fast else solve)
-    show_json(explanation_json(found)) if as_json else show_explanation(found)
+    console.show_json(console.explanation_json(found)) if as_json else console.show_explanation(found)
 
 
 @app.command()
@@ -340,11 +303,11 @@ def compare(
 
     rules, rules_text, season = season_input(season_dir, None, 0, None)
     wanted = Wanted(mechanisms or (), goals or (), left_out or ())
-    variants = compare_season(rules, rules_text, season, wanted, solve, say)
+    variants = compare_season(rules, rules_text, season, wanted, solve, console.say)
     if to is not None:
         to.write_text(render_comparison(rules, season.fairs, variants), encoding="utf-8")
-        err.print(f"page {to}", soft_wrap=True)
-    show_comparison(variants, as_json=as_json)
+        console.err.print(f"page {to}", soft_wrap=True)
+    console.show_comparison(variants, as_json=as_json)
 
 
 @app.command()
@@ -354,8 +317,8 @@ def verify(bundle: BundleDir, as_json: Json = False) -> None:
     Example: fairalloc verify out/season
     """
     found = audit_bundle(read_bundle(bundle), check_files)
-    show_json(asdict(found)) if as_json else show_audit(found)
-    refuse(found)
+    console.show_json(asdict(found)) if as_json else console.show_audit(found)
+    console.refuse(found)
 
 
 @app.command()
@@ -379,14 +342,14 @@ def audit(
     found = audit_bundle(files, check_files)
     workspace = Workspace(state, db, rpc)
     contract, season_no = recorded_at(files, found)
-    with workspace.node() if export is None else replica(export) as node:
+    with workspace.chain().node() if export is None else replica(export) as node:
         ledger = LedgerClient(node, contract)
         history = ledger.history(season_no)
         audit_chain(found, files, ledger.identity(), history, CODE_HASH)
     if export is None and not no_db and workspace.has_database():
         audit_own_database(found, workspace.store(), season_no, history)
-    show_json(asdict(found)) if as_json else show_audit(found)
-    refuse(found)
+    console.show_json(asdict(found)) if as_json else console.show_audit(found)
+    console.refuse(found)
 
 
 @app.command()
@@ -399,8 +362,8 @@ def report(bundle: BundleDir, to: Annotated[Path | None, typer.Option("--out", h
     found = audit_bundle(files, check_files)
     target = to or bundle / PAGE
     target.write_text(render_report(files, found, read_timings(bundle)), encoding="utf-8")
-    out.print(str(target), soft_wrap=True)
-    refuse(found)
+    console.out.print(str(target), soft_wrap=True)
+    console.refuse(found)
 
 
 @app.command()
@@ -412,7 +375,7 @@ def export(file: Annotated[Path, typer.Argument(help="File to write.")], state: 
     from chain.node.export import export_journal
 
     export_journal(state / "node", file)
-    out.print(str(file), soft_wrap=True)
+    console.out.print(str(file), soft_wrap=True)
 
 
 def main() -> None:
@@ -420,10 +383,10 @@ def main() -> None:
     try:
         app()
     except FairallocError as error:
-        show_error(error)
+        console.show_error(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
-        err.print("interrupted; run the same command again to go on")
+        console.err.print("interrupted; run the same command again to go on")
         sys.exit(130)
 
 

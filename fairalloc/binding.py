@@ -1,4 +1,4 @@
-"""Which rule keeps an application from each of its choices: no suitable site, a cap, spacing, a quota, or the queue."""
+"""Which rule keeps an application from each of its choices: a cap, spacing, a quota, the queue, or no suitable site."""
 
 from __future__ import annotations
 
@@ -29,9 +29,11 @@ class Bind(StrEnum):
     CAP = "cap"
     FAIR_CAP = "fair cap"
     SPACING = "spacing"
+    DECISION = "decision"
     GUARANTEE = "guarantee"
     QUOTA = "quota"
     MINIMUM = "minimum"
+    FAIR_PRIORITY = "fair priority"
     GOALS = "goals"
     QUEUE = "queue"
     COUNTS = "counts"
@@ -103,9 +105,16 @@ def _at_fair(ground: Ground, candidate: Candidate, fair: str, runs: list[Run]) -
     behind = [
         n for n in holders if ground.candidates[n].position > candidate.position and n != candidate.application_no
     ]
-    special = next((found for n in behind if (found := _kept_for(ground, candidate, n, fair)) is not None), None)
-    if special is not None:
-        return special
+    special = next((found for n in behind if (found := _overtaking(ground, candidate, n, fair)) is not None), None)
+    return special or _in_turn(ground, holders, behind)
+
+
+def _in_turn(ground: Ground, holders: Sequence[ApplicationNo], behind: Sequence[ApplicationNo]) -> Binding:
+    """The queue or the goals, where nothing else lets those behind stand there."""
+    rules = ground.rules
+    if behind and rules.mechanism.name == "queue":
+        fitted = f"what they left was enough for {_names(behind)} behind you"
+        return _by(Bind.QUEUE, rules.priority, f"applications ahead of you left no room for yours; {fitted}.", holders)
     if behind:
         words = f"some of its places went to applications behind you ({_names(behind)}), as the goals weigh them."
         return _by(Bind.GOALS, rules.mechanism, words, behind)
@@ -114,36 +123,68 @@ def _at_fair(ground: Ground, candidate: Candidate, fair: str, runs: list[Run]) -
     return _by(Bind.QUEUE, rules.priority, words, holders)
 
 
-def _kept_for(ground: Ground, candidate: Candidate, holder: ApplicationNo, fair: str) -> Binding | None:
-    """What lets somebody behind stand there: a guarantee, a quota or a minimum that counts them and not the asker."""
-    rules, other = ground.rules, ground.candidates[holder]
+def _overtaking(ground: Ground, candidate: Candidate, holder: ApplicationNo, fair: str) -> Binding | None:
+    """What lets somebody behind stand there, as it counts them and not the asker."""
+    other = ground.candidates[holder]
+    if other.decided:
+        words = f"{_names([holder])} was placed there by a decision made before the allocation: {other.decided}"
+        return Binding(Bind.DECISION, words, holders=(holder,))
     if other.keeps:
         words = f"{_names([holder])} is guaranteed a stall there."
-        return _by(Bind.GUARANTEE, rules.numbering, words, (holder,))
-    for quota in rules.quotas:
+        return _by(Bind.GUARANTEE, ground.rules.numbering, words, (holder,))
+    return next(
+        (
+            found
+            for rule in (_by_quota, _by_minimum, _by_fair_priority)
+            if (found := rule(ground, candidate, other, fair)) is not None
+        ),
+        None,
+    )
+
+
+def _by_quota(ground: Ground, candidate: Candidate, other: Candidate, fair: str) -> Binding | None:
+    for quota in ground.rules.quotas:
         counted = quota.key_of(fair, other.period, other.kind, other.category)
         if counted is None or quota.key_of(fair, candidate.period, candidate.kind, candidate.category) is not None:
             continue
         kept = quota.target(_open_sites(ground, fair, candidate.period, quota.category))
         if sum(ground.holders(counted, candidate.application_no).values()) <= kept:
             goods = f" of {quota.category}" if quota.category is not None else ""
-            words = f"{kept} places{goods} are kept for {' and '.join(quota.kinds)}; {_names([holder])} stands on one."
-            return _by(Bind.QUOTA, quota, words, (holder,))
-    for minimum in rules.minimums:
-        of = minimum.key_of(fair, other.period, other.category, other.group)
-        if of is None or minimum.key_of(fair, candidate.period, candidate.category, candidate.group) is not None:
+            places = f"1 place{goods} is" if kept == 1 else f"{kept} places{goods} are"
+            words = f"{places} kept for {' and '.join(quota.kinds)}; {_names([other.application_no])} stands on one."
+            return _by(Bind.QUOTA, quota, words, (other.application_no,))
+    return None
+
+
+def _by_minimum(ground: Ground, candidate: Candidate, other: Candidate, fair: str) -> Binding | None:
+    for minimum in ground.rules.minimums:
+        counted = minimum.key_of(fair, other.period, other.category, other.group)
+        if counted is None or minimum.key_of(fair, candidate.period, candidate.category, candidate.group) is not None:
             continue
-        if sum(ground.holders(of, candidate.application_no).values()) <= minimum.min_stalls:
-            goods = str(minimum.category or minimum.group)
-            words = f"at least {minimum.min_stalls} places are for {goods}; {_names([holder])} stands on one."
-            return _by(Bind.MINIMUM, minimum, words, (holder,))
+        if sum(ground.holders(counted, candidate.application_no).values()) <= minimum.min_stalls:
+            places = "1 place is" if minimum.min_stalls == 1 else f"{minimum.min_stalls} places are"
+            goods = minimum.category or minimum.group
+            words = f"at least {places} for {goods}; {_names([other.application_no])} stands on one."
+            return _by(Bind.MINIMUM, minimum, words, (other.application_no,))
+    return None
+
+
+def _by_fair_priority(ground: Ground, candidate: Candidate, other: Candidate, fair: str) -> Binding | None:
+    for rule in ground.rules.fair_priorities:
+        if fair in rule.fairs and rule.rank(other.kind, other.region) < rule.rank(candidate.kind, candidate.region):
+            first = " and ".join((*rule.regions, *rule.kinds))
+            words = f"this fair takes {first} first; {_names([other.application_no])} is among them."
+            return _by(Bind.FAIR_PRIORITY, rule, words, (other.application_no,))
     return None
 
 
 def _open_sites(ground: Ground, fair: str, period: str, category: str | None) -> int:
+    """The sites that a quota's share is of: all that are open, or those of them that take the category."""
+    own = category in ground.suiting.own_sites
     sites = (ground.sites[number] for number in ground.sites_at(fair, period))
     return sum(
-        not site.closed and (category is None or not site.categories or category in site.categories) for site in sites
+        not site.closed and (category is None or category in site.categories or not (site.categories or own))
+        for site in sites
     )
 
 

@@ -256,8 +256,10 @@ class Counterfactuals:
         if last is not None and self._ground.rules.gives_one_site_each:
             return (True, 0.0) if candidate.position <= last else (False, NEVER)
         reached = {self._ground.sites[number].site_id for run in runs for number in run}
+        # A wall tells of the same request only; sets of sites that are full, of whatever reaches nothing else.
         full = self._certificate["full"]
-        closed = (cut["last"] for cut in self._certificate["cut_offs"] if reached <= set(full[cut["full"]]))
+        sets = (cut for cut in self._certificate["cut_offs"] if "full" in cut)
+        closed = (cut["last"] for cut in sets if reached <= set(full[cut["full"]]))
         return False, NEVER if any(position < candidate.position for position in closed) else 0.0
 
     def _last(self, candidate: Candidate, choice: Choice) -> int | None:

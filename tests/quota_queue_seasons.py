@@ -16,35 +16,13 @@ from fairalloc.screening import screen
 from fairalloc.status import Status
 from solver.quota_queue import Cell, Form, Kind, Places
 from tests.quota_queue_oracle import told_by_hand
+from tests.rules_opening import opening
 
-RULES = """
-features = ["power"]
-[season]
-id = "counted"
-[campaign]
-id = "campaign"
-opens = 2026-02-01T00:00:00Z
-closes = 2026-03-01T00:00:00Z
-[[periods]]
-id = "may"
-starts = 2026-05-01
-ends = 2026-05-31
-[[periods]]
-id = "june"
-starts = 2026-06-01
-ends = 2026-06-30
-[[categories]]
-id = "fish"
-[[categories]]
-id = "greens"
-[[categories]]
-id = "bread"
-[[kinds]]
-id = "gardener"
-[[kinds]]
-id = "grower"
-[[kinds]]
-id = "trader"
+RULES = (
+    opening(
+        "counted", categories=("fish", "greens", "bread"), kinds=("gardener", "grower", "trader"), features=("power",)
+    )
+    + """\
 [mechanism]
 id = "mechanism"
 name = "quota-queue"
@@ -53,10 +31,6 @@ id = "documents"
 [priority]
 id = "priority"
 keys = ["submitted_at", "registration_no"]
-[lottery]
-id = "lottery"
-source = "test"
-value = "0"
 [[pools]]
 id = "plots"
 kinds = ["gardener"]
@@ -76,6 +50,7 @@ individuals_pools = ["plots"]
 farmers_pools = ["farms"]
 shares = [1, 3, 2]
 """
+)
 OWN_SITES = RULES.replace('id = "fish"', 'id = "fish"\nown_sites = true')
 """The same, but goods that stand only on sites which name them."""
 SHARES = (1, 3, 2)

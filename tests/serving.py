@@ -16,6 +16,7 @@ from tests.placing import Run
 from tests.several_stalls import SeveralStalls
 
 FAIRS = ("F0", "F1")
+SOFT = '[spacing]\nid = "apart"\ndistance = {}\nstrength = "soft"\n'
 ORDERS = ('["farmer"]', '["company"]', '["company", "farmer"]')
 
 
@@ -29,7 +30,7 @@ class Wish:
 
 
 class QueueSeason(SeveralStalls):
-    """A small season with any rules but soft spacing, under the mechanism `queue`.
+    """A small season with any rules, under the mechanism `queue`.
 
     Args:
         rng: what it is drawn from.
@@ -37,6 +38,7 @@ class QueueSeason(SeveralStalls):
         first: whether fairs may put some kinds first.
         one_stall: whether only one stall each is asked for, and nothing but sites is scarce.
         sure: whether who returns is guaranteed a stall held before.
+        soft: whether there is soft spacing; else spacing is hard, if there is any.
     """
 
     def __init__(
@@ -47,6 +49,7 @@ class QueueSeason(SeveralStalls):
         first: bool = False,
         one_stall: bool = False,
         sure: bool = False,
+        soft: bool = False,
     ) -> None:
         super().__init__(rng)
         text = re.sub(r"goals = \[.*\]", 'name = "queue"', self.text).replace('"soft"', '"hard"')
@@ -54,6 +57,8 @@ class QueueSeason(SeveralStalls):
             text = _drop(text, f"[[{block}]]")
         for header in ("[[caps]]", "[[fair_caps]]", "[[quotas]]", "[[minimums]]", "[spacing]", "[stalls]") * one_stall:
             text = _drop(text, header)
+        if soft:
+            text = _drop(text, "[spacing]") + SOFT.format(rng.randint(1, 2))
         if first and (one_stall or rng.random() < 0.7):
             for number, fair in enumerate(rng.sample(FAIRS, 2 if one_stall else rng.randint(1, 2))):
                 kinds = ['["farmer"]', '["company"]'][number] if one_stall else rng.choice(ORDERS)
@@ -114,7 +119,8 @@ class QueueSeason(SeveralStalls):
         for candidate, run in given:
             counted.update({key: len(run) for key in self.caps(candidate, run) if len(key) == 3})
         full = any(number > key[0].max_stalls for key, number in counted.items())  # type: ignore[index]
-        return not full and (self.rules.spacing is None or self.crowded(given) == 0)
+        spacing = self.rules.spacing
+        return not full and (spacing is None or spacing.strength == "soft" or self.crowded(given) == 0)
 
     def promise(self, candidate: Candidate) -> Wish:
         """What somebody who is sure of a stall is sure of: any run with it that any of their choices means."""

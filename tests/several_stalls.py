@@ -12,6 +12,7 @@ from tests.made_season import MadeSeason
 from tests.small_seasons import RULES
 
 ALWAYS = ("placed", "priority", "choices", "extra_stalls", "comfort", "distinct")
+FAIRS = tuple(Fair(name, name, "D") for name in ("F0", "F1"))
 
 
 class SeveralStalls(MadeSeason):
@@ -21,11 +22,10 @@ class SeveralStalls(MadeSeason):
         text = _rules(rng)
         periods = ["may", "june"] if rng.random() < 0.3 else ["may"]
         sites = list(small_sites(rng, periods))
-        people = list(_people(rng))
+        people = list(small_people(rng))
         asked = [small_application(rng, i, people, periods, sites) for i in range(rng.randint(1, 5))]
         held = [Incumbent(s.site_id, rng.choice(people).applicant_id) for s in sites if rng.random() < 0.25]
-        fairs = tuple(Fair(name, name, "D") for name in ("F0", "F1"))
-        season = SeasonInput(fairs, tuple(sites), tuple(people), tuple(asked), tuple(held))
+        season = SeasonInput(FAIRS, tuple(sites), tuple(people), tuple(asked), tuple(held))
         super().__init__(text, season)
 
 
@@ -78,7 +78,8 @@ def _counted(rng: random.Random) -> str:
     return rng.choice(['category = "fish"', 'group = "g0"'])
 
 
-def _people(rng: random.Random) -> Iterator[Applicant]:
+def small_people(rng: random.Random) -> Iterator[Applicant]:
+    """One to four applicants, some of whom belong to others."""
     for i in range(rng.randint(1, 4)):
         owner = rng.choice(["", "", "x", "v0", "v1"])
         kind = rng.choice(["farmer", "company"])

@@ -14,45 +14,22 @@ from fairalloc.outcome import outcomes
 from fairalloc.reasons import Reason
 from fairalloc.rules import Rules, parse_rules
 from fairalloc.screening import Screening
+from tests.rules_opening import opening
 
-RULES = """
-features = ["power", "water"]
-[season]
-id = "small"
-[campaign]
-id = "campaign"
-opens = 2026-02-01T00:00:00Z
-closes = 2026-03-01T00:00:00Z
-[[periods]]
-id = "may"
-starts = 2026-05-01
-ends = 2026-05-31
-[[periods]]
-id = "june"
-starts = 2026-06-01
-ends = 2026-06-30
-[[categories]]
-id = "fish"
-[[categories]]
-id = "bread"
-[[kinds]]
-id = "farmer"
-[[kinds]]
-id = "company"
+RULES = (
+    opening("small", categories=("fish", "bread"), kinds=("farmer", "company"), features=("power", "water"))
+    + """\
 [mechanism]
 id = "mechanism"
 goals = {goals}
 [priority]
 id = "priority"
 keys = ["registration_no"]
-[lottery]
-id = "lottery"
-source = "test"
-value = "0"
 [[pools]]
 id = "farmers"
 kinds = ["farmer"]
 """
+)
 BOTH_GOALS = '["priority", "choices"]'
 
 

@@ -37,7 +37,7 @@ from fairalloc.model import (
     Site,
     SiteId,
 )
-from fairalloc.rules import Rules
+from fairalloc.rules import Rules, unknown_fairs
 
 FAIR_COLUMNS = ("fair_id", "name", "district", "area", "latitude", "longitude")
 SITE_COLUMNS = (
@@ -82,7 +82,8 @@ def read_season(folder: Path, rules: Rules, *, skip_invalid: Path | None = None)
         skip_invalid: leave out the rows that are wrong, and write them with their reasons to this file.
 
     Raises:
-        InvalidDataError: with every defect that was found; with ``skip_invalid`` only for files that cannot be read.
+        InvalidDataError: with every defect that was found; with ``skip_invalid`` only for files that cannot be read,
+            and for fairs that rules name and that are not there, as no row could be left out for that.
     """
     sheets = _sheets(folder)
     fairs, sites, applicants, applications, incumbents, decisions, given = sheets
@@ -90,6 +91,7 @@ def read_season(folder: Path, rules: Rules, *, skip_invalid: Path | None = None)
     # One bad row must not make a defect of every row that names it, unless it is left out and they are not.
     left_in: _Rows = "good" if skip_invalid is not None else "all"
     fair_ids = _ids(fairs, "fair_id", left_in)
+    of_rules = unknown_fairs(rules, folder, fair_ids)
     _check_sites(sites, fair_ids, rules)
     _check_applicants(applicants, rules)
     applicant_ids = _ids(applicants, "applicant_id", left_in)
@@ -118,7 +120,9 @@ def read_season(folder: Path, rules: Rules, *, skip_invalid: Path | None = None)
     if skip_invalid is not None or not any(sheet.defects for sheet in sheets if sheet is not decisions):
         # Decisions are held against everything else, which must be right for that, or left out.
         season = with_decisions(decisions, season, rules, leave_out=skip_invalid is not None)
-    defects = [defect for sheet in sheets for defect in sheet.defects]
+    defects = [*of_rules, *(defect for sheet in sheets for defect in sheet.defects)]
+    if of_rules and skip_invalid is not None:
+        raise InvalidDataError(of_rules, "mend season.toml, or the rows of fairs.csv that would be left out")
     if defects and skip_invalid is None:
         raise InvalidDataError(defects, "mend the rows, or leave them out with --skip-invalid FILE")
     if skip_invalid is not None:

@@ -1,4 +1,4 @@
-"""Every application with what it got and why, under its published id: for seasons small enough to read."""
+"""What can be read one by one, under published ids: what each application got and why, and what was decided before."""
 
 from __future__ import annotations
 
@@ -36,6 +36,42 @@ class Listed:
     rank: int
     why: str
     details: str
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """A decision made before the allocation.
+
+    Attributes:
+        place: the stall that it is about.
+        period: when.
+        label: the published id of the application that stands there; empty where the stall is kept free.
+        reason: why, as whoever decided wrote it.
+        actor: who decided.
+    """
+
+    place: str
+    period: str
+    label: str
+    reason: str
+    actor: str
+
+
+def decided(book: Published) -> tuple[Decided, ...]:
+    """Every decision made before the allocation, in the order in which they are published."""
+    sites: dict[str, Site] = {site.site_id: site for site in book.sites}
+    fairs: dict[str, str] = {fair.fair_id: fair.name for fair in book.fairs}
+    periods: dict[str, str] = {period.id: period.name or period.id for period in book.rules.periods}
+    return tuple(
+        Decided(
+            place=_place([sites[decision.site_id]], fairs),
+            period=periods[sites[decision.site_id].period],
+            label=decision.application_id or "",
+            reason=decision.reason,
+            actor=decision.actor,
+        )
+        for decision in book.preallocations
+    )
 
 
 def listing(book: Published) -> tuple[Listed, ...] | None:

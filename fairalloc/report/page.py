@@ -14,7 +14,7 @@ from fairalloc.bundle.folder import MANIFEST
 from fairalloc.bundle.published import published
 from fairalloc.report import charts
 from fairalloc.report.figures import Figures, count, instant_words
-from fairalloc.report.listing import listing
+from fairalloc.report.listing import decided, listing
 
 MOST_WANTED = 20
 
@@ -37,6 +37,7 @@ def render_report(files: Mapping[str, bytes], found: Audit, seconds: Mapping[str
     return template.render(
         rules=book.rules,
         figures=figures,
+        decisions=decided(book),
         listed=listing(book),
         found=found,
         seconds=seconds,

@@ -18,7 +18,7 @@ from fairalloc.rules.model import (
 )
 from fairalloc.rules.placing import Cap, FairCap, FairPriority, Minimum, Numbering, Pool, Quota, Spacing, Stalls
 from fairalloc.rules.quota_queue import QuotaQueue, counted_category
-from fairalloc.rules.reader import parse_rules, read_rules
+from fairalloc.rules.reader import parse_rules, read_rules, unknown_fairs
 
 __all__ = [
     "Admission",
@@ -50,4 +50,5 @@ __all__ = [
     "counted_category",
     "parse_rules",
     "read_rules",
+    "unknown_fairs",
 ]

@@ -203,7 +203,7 @@ class Rules(Strict):
 
     @model_validator(mode="after")
     def _quota_queue_serves_one_stall_each(self) -> Self:
-        if self.mechanism.name == "quota-queue" and not self.gives_one_site_each:
+        if self.mechanism.name == "quota-queue" and not (self.gives_one_site_each and self.spacing is None):
             raise ValueError(
                 'the mechanism "quota-queue" gives one stall to each application: leave out caps that forbid,'
                 " fair_caps, quotas, minimums, spacing and guaranteed stalls, and do not serve several adjacent stalls,"
@@ -222,8 +222,6 @@ class Rules(Strict):
     @model_validator(mode="after")
     def _goals_fit_the_rules(self) -> Self:
         if self.mechanism.name == "queue":
-            if not self.queue_can_serve:
-                raise ValueError('the mechanism "queue" has no goals, so no soft spacing either: make the spacing hard')
             return self
         needed = (
             (Goal.RESERVES, "quotas", bool(self.quotas)),
@@ -250,19 +248,18 @@ class Rules(Strict):
         return frozenset(category.id for category in self.categories if category.own_sites)
 
     @property
-    def queue_can_serve(self) -> bool:
-        """Whether the mechanism `queue` knows what to do with every rule: all but soft spacing, which is a goal."""
-        return self.spacing is None or self.spacing.strength == "hard"
-
-    @property
     def keeps_decisions(self) -> bool:
         """Whether the mechanism can keep an application on a site that was decided on before: counts know no sites."""
         return self.mechanism.name != "quota-queue"
 
     @property
     def gives_one_site_each(self) -> bool:
-        """Whether every placement takes one site, nothing else is scarce, and nobody is sure of a site."""
-        counted = self.forbidding_caps or self.fair_caps or self.quotas or self.minimums or self.spacing is not None
+        """Whether every placement takes one site, nothing else is scarce, and nobody is sure of a site.
+
+        Soft spacing makes nothing scarce.
+        """
+        apart = self.spacing is not None and self.spacing.strength == "hard"
+        counted = self.forbidding_caps or self.fair_caps or self.quotas or self.minimums or apart
         return not counted and self.stalls.multiple != "adjacent" and self.numbering.returning != "guarantee"
 
     @property

@@ -130,7 +130,8 @@ class FairPriority(Rule):
 class Spacing(Rule):
     """Applications of one product group stand further apart than ``distance`` positions in a row (1: no neighbours).
 
-    ``soft`` forbids nothing: neighbours are avoided by the goal ``comfort``.
+    ``soft`` forbids nothing: neighbours are avoided by the goal ``comfort``, and in the mechanism `queue`, which has no
+    goals, by numbering alone.
     """
 
     distance: Annotated[int, Field(ge=1, le=10)] = 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Collection
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -58,6 +59,38 @@ def parse_rules(text: str) -> Rules:
     except ValidationError as error:
         defects = [_defect(text, problem["loc"], problem["msg"], problem["input"]) for problem in error.errors()]
         raise InvalidDataError(defects) from None
+
+
+def unknown_fairs(rules: Rules, folder: Path, fairs: Collection[str]) -> list[Defect]:
+    """The fairs that rules name and the season does not have: only with the other files can that be seen.
+
+    Args:
+        rules: that were read from the folder.
+        folder: where they were read from, for the lines.
+        fairs: ids of the fairs that there are.
+    """
+    unknown = [
+        (("fair_priorities", place, "fairs"), rule.id, fair)
+        for place, rule in enumerate(rules.fair_priorities)
+        for fair in dict.fromkeys(rule.fairs)
+        if fair not in fairs
+    ]
+    if not unknown:
+        return []
+    _, text = read_rules(folder)
+    remedy = "add the fair to fairs.csv, or mend the id"
+    return [
+        Defect(
+            SEASON_FILE,
+            _line_of(text, path),
+            ".".join(map(str, path)),
+            fair,
+            "rules.unknown-fair",
+            f"rule {rule_id!r} names a fair that fairs.csv does not have",
+            remedy,
+        )
+        for path, rule_id, fair in unknown
+    ]
 
 
 def _defect(text: str, path: tuple[int | str, ...], message: str, value: object) -> Defect:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from solver.verify.counts import Counts
@@ -26,6 +27,9 @@ def queue_is_served(
     season: Season, counts: Counts, certificate: Mapping[str, Any], found: dict[str, int]
 ) -> Iterator[str]:
     """Every choice that was missed is cut off ahead of whoever missed it; ``found`` gets how many, and how."""
+    if counts.soft:  # it refuses nobody: what was not served must be refused without it
+        season = replace(season, rules={name: rule for name, rule in season.rules.items() if name != "spacing"})
+        counts = Counts(season)
     several = season.rules.get("stalls", {}).get("multiple") == "adjacent"
     if several or counts.anything or "fair_priorities" in season.rules or returning(season.rules) == "guarantee":
         yield from lines_are_served(season, counts, Lines(season, counts), certificate, found)

@@ -48,6 +48,7 @@ def main() -> None:
         ("solve", "stages", SIZES),
         # With spacing, parts are solved again until every fair can be numbered: large seasons take too long.
         *((name, "stages", SEVERAL_SIZES[:1] if name == "spacing" else SEVERAL_SIZES) for name in PROGRAMS),
+        ("queue", "stages", SEVERAL_SIZES),
         ("season", "stages", (SEASON,)),
         ("explain", "stages", (SEASON,)),
     ]
@@ -105,6 +106,7 @@ def show(results: dict, season: dict) -> None:
                 *(f"{row['certificate_bytes'] / 1e6:.1f}", ", ".join(proofs)),
             )
         out.print(table)
+    out.print(served(results["queue"]))
     for table in rivals(results):
         out.print(table)
     whole = Table("what", "measured", title=f"A season of {season['applications']:,} applications on {season['node']}")
@@ -126,6 +128,19 @@ def show(results: dict, season: dict) -> None:
         out.print(f"growth exponent of the solver, {name}: {exponent:.2f}")
     for aim, met in results["aims"].items():
         out.print(f"{'met   ' if met else 'MISSED'} {aim}")
+
+
+def served(rows: list[dict]) -> Table:
+    """The queue with several stalls: what was found, and how its refusals were checked."""
+    table = Table("applications", "placed", "solve s", "verify s", "certificate MB", "refusals checked")
+    table.title = "A fifth ask for two or three adjacent stalls, by the mechanism `queue`"
+    for row in rows:
+        table.add_row(
+            *(f"{row['applications']:,}", f"{row['placed']:,}", f"{row['solve_s']:.1f}", f"{row['verify_s']:.1f}"),
+            f"{row['certificate_bytes'] / 1e6:.1f}",
+            ", ".join(f"{number:,} {name}" for name, number in row["refusals"].items() if number),
+        )
+    return table
 
 
 def rivals(results: dict) -> list[Table]:

@@ -6,6 +6,7 @@ import gc
 import json
 import os
 import random
+import re
 import resource
 import sys
 import tempfile
@@ -65,10 +66,12 @@ def timed(work: Callable[[], object]) -> tuple[float, object]:
     return time.perf_counter() - started, result
 
 
-def frozen(size: int, folder: Path, several: float = 0.0, *, rules: Callable[[str], str] | None = None):
-    """A season of that size, imported, screened and frozen in a database of its own; ``rules`` edits every rule."""
-    made = synthesize(size, seed=2026, multi_stall_share=several, every_rule=rules is not None)
-    text = made.rules_text if rules is None else rules(made.rules_text)
+def frozen(
+    size: int, folder: Path, several: float = 0.0, *, every_rule: bool = False, edit: Callable[[str], str] = str
+):
+    """A season of that size, imported, screened and frozen in a database of its own; ``edit`` changes its rules."""
+    made = synthesize(size, seed=2026, multi_stall_share=several, every_rule=every_rule)
+    text = edit(made.rules_text)
     rules = parse_rules(text)
     store = open_store(f"sqlite:///{folder / 'bench.db'}")
     record = import_season(store, rules, text, made.season, os.urandom)
@@ -87,12 +90,24 @@ def measure_several(size: int) -> dict[str, object]:
 
 def measure_every_rule(size: int) -> dict[str, object]:
     """As :func:`measure_several`, with quotas, minimums, caps of every sort and needs."""
-    return measure_solve(size, several=0.2, rules=without_spacing)
+    return measure_solve(size, several=0.2, every_rule=True, edit=without_spacing)
 
 
 def measure_spacing(size: int) -> dict[str, object]:
     """As :func:`measure_every_rule`, with hard spacing too."""
-    return measure_solve(size, several=0.2, rules=str)
+    return measure_solve(size, several=0.2, every_rule=True)
+
+
+def measure_queue(size: int) -> dict[str, object]:
+    """As :func:`measure_several`, by the mechanism `queue`."""
+    return measure_solve(size, several=0.2, edit=by_queue)
+
+
+def by_queue(rules_text: str) -> str:
+    """Rules with the mechanism `queue`, which has no goals."""
+    text, changed = re.subn(r'name = "optimal"\ngoals = \[.*\]', 'name = "queue"', rules_text)
+    assert changed == 1
+    return text
 
 
 def without_spacing(rules_text: str) -> str:
@@ -100,10 +115,12 @@ def without_spacing(rules_text: str) -> str:
     return rules_text[: rules_text.index("[spacing]")] + rules_text[rules_text.index("[[periods]]") :]
 
 
-def measure_solve(size: int, several: float = 0.0, rules: Callable[[str], str] | None = None) -> dict[str, object]:
+def measure_solve(
+    size: int, several: float = 0.0, *, every_rule: bool = False, edit: Callable[[str], str] = str
+) -> dict[str, object]:
     """Solve with certificate, then the independent check of the published files."""
     with tempfile.TemporaryDirectory() as scratch:
-        store, context = frozen(size, Path(scratch), several, rules=rules)
+        store, context = frozen(size, Path(scratch), several, every_rule=every_rule, edit=edit)
         request = allocation_request(store, context)
         before = megabytes()
         seconds, result = timed(lambda: solve(request))
@@ -130,6 +147,7 @@ def measure_solve(size: int, several: float = 0.0, rules: Callable[[str], str] |
         "certificate_bytes": len(files["certificate.json"]),
         "values": {proof.goal: proof.value for proof in result.proofs},
         "bounds": {proof.goal: proof.bound for proof in result.proofs},
+        "refusals": {name: verdict.checked.get(f"refusals {name}", 0) for name in ("by caps", "proven", "not proven")},
     }
 
 
@@ -252,6 +270,7 @@ STAGES = {
     "several": measure_several,
     "every-rule": measure_every_rule,
     "spacing": measure_spacing,
+    "queue": measure_queue,
     "season": measure_season,
     "explain": measure_explain,
 }

@@ -74,6 +74,14 @@ def both(*changes):
 
 APPS, SITES, FAIRS, WHO, INC = "applications.csv", "sites.csv", "fairs.csv", "applicants.csv", "incumbents.csv"
 OPENS = "opens = 2026-02-02T09:00:00+01:00"
+GOALS = 'name = "optimal"\ngoals = ["priority", "choices"]'
+BAKERS_FIRST = """name = "queue"
+[[fair_priorities]]
+id = "first"
+kinds = ["baker"]
+fairs = ["F02", "F77"]
+"""
+BAKERS_LINE = (SAMPLE / "season.toml").read_text().split(GOALS)[0].count("\n") + 5
 DEFECTS = {
     # files as a whole
     "no fairs": (whole(FAIRS, None), "the file is missing"),
@@ -161,6 +169,10 @@ DEFECTS = {
     "a period backwards": (toml("ends = 2026-06-28", "ends = 2026-03-28"), "the period ends before it starts"),
     "a rule about nobody": (toml('kinds = ["baker"]', 'kinds = ["butcher"]'), "names the kind 'butcher'"),
     "two rules of one name": (toml('id = "bakers-goods"', 'id = "gardeners-goods"'), "is declared twice"),
+    "a rule about a fair that is not there": (
+        toml(GOALS, BAKERS_FIRST, f"season.toml:{BAKERS_LINE} [fair_priorities.0.fairs]: 'F77'"),
+        "rule 'first' names a fair that fairs.csv does not have (add the fair to fairs.csv, or mend the id)",
+    ),
     "goals upside down": (toml('"priority", "choices"]', '"choices", "priority"]'), "goals must be"),
     "a priority of beauty": (toml('keys = ["submitted_at"]', 'keys = ["beauty"]'), "Input should be"),
     "a cap of nothing": (toml("max_applications = 1", "max_applications = 0"), "greater than or equal to 1"),
@@ -232,6 +244,19 @@ def test_bad_rows_can_be_left_out_and_are_listed(installed, fairalloc, tmp_path)
     assert len(refused) == 2
     assert refused[1].startswith("applications.csv,2,stalls_min,-2,import.range,")
     assert "N0001" in refused[1]
+
+
+def test_a_fair_that_a_rule_names_cannot_be_left_out(installed, fairalloc, tmp_path):
+    folder, before = installed
+    toml(GOALS, BAKERS_FIRST.replace("F77", "F03"))(folder)
+    assert fairalloc("import", "bad", "--dry-run")[0] == 0
+    cell(FAIRS, 2, "latitude", "north")(folder)
+    code, _, err = fairalloc("import", "bad", "--skip-invalid", "refused.csv")
+    assert code == 3
+    assert "the input has 1 defect" in err
+    assert f"season.toml:{BAKERS_LINE} [fair_priorities.0.fairs]: 'F03' rule 'first' names a fair" in err
+    assert "mend season.toml, or the rows of fairs.csv that would be left out" in err
+    assert picture(tmp_path) == before
 
 
 def test_no_personal_data_in_an_error(installed, fairalloc):

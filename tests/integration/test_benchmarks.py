@@ -23,10 +23,15 @@ def test_everything_is_measured(monkeypatch, tmp_path, capsys):
     (queue,) = results["deferred"]
     assert queue["status"] == "stable"
     assert min(queue["placed"], queue["ours_placed"]) > 0
+    (served,) = results["queue"]
+    assert served["placed"] > 0
+    assert served["refusals"]["proven"] > 0
+    assert served["values"] == {}  # the queue has no goals
     assert results["season"][0]["transitions"] > 0
     assert results["explain"][0]["true"] == sum(results["explain"][0]["sampled"].values()) > 0
     printed = capsys.readouterr().out
     assert "gas per transition" in printed
     assert "bound if more" in printed
+    assert "by the mechanism `queue`" in printed
     assert all(title in printed for title in bench.PROGRAMS.values())
     assert all(aim in printed for aim in results["aims"])

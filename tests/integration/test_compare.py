@@ -17,7 +17,6 @@ from fairalloc import comparison
 from fairalloc.allocation import Placement
 from fairalloc.comparison import Variant, compare
 from fairalloc.envy import justified_envy
-from fairalloc.errors import UsageError
 from fairalloc.numbering import public_numbers
 from fairalloc.report.comparing import render_comparison
 from fairalloc.rules import Spacing, parse_rules
@@ -229,6 +228,9 @@ def test_leaving_out_what_cannot_be_left_out(fairalloc):
 def test_a_pool_left_out_opens_its_sites():
     rules = parse_rules((SAMPLE / "season.toml").read_text())
     assert without(rules, "gardeners").pools == ()
-    apart = Spacing(id="apart", strength="soft")
-    with pytest.raises(UsageError, match="soft spacing"):
-        with_mechanism(rules.model_copy(update={"spacing": apart}), "queue")
+
+
+def test_soft_spacing_goes_with_the_queue():
+    rules = parse_rules((SAMPLE / "season.toml").read_text())
+    apart = rules.model_copy(update={"spacing": Spacing(id="apart", strength="soft")})
+    assert with_mechanism(apart, "queue").spacing == apart.spacing

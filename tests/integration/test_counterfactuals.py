@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import random
 from collections import Counter
+from copy import copy
 from dataclasses import replace
 
 from fairalloc.binding import Bind, bindings, headline
@@ -12,6 +13,7 @@ from fairalloc.counterfactuals import Counterfactuals, Sort, changed
 from fairalloc.ground import Ground
 from fairalloc.model import Choice
 from solver.optimal import solve
+from tests.serving import QueueSeason
 from tests.small_seasons import SmallSeason, allowed_rank, small_season
 from tests.stalls_and_caps import StallsAndCaps
 
@@ -193,6 +195,37 @@ def test_with_several_stalls_and_caps_what_is_told_is_true_by_brute_force():
                 assert candidate.application_no in {p.application_no for p in solve(request).placements}
                 found[one.change.sort] += 1
     assert all(found[sort] > 5 for sort in Sort), found
+
+
+def test_in_the_queue_with_several_stalls_what_is_told_is_true_by_hand():
+    found: Counter[Sort] = Counter()
+    for number in range(SEVERAL_INSTANCES):
+        season = QueueSeason(random.Random(number))
+        result = solve(season.request)
+        of = {p.application_no: p.choice_rank for p in result.placements}
+        for finder in (told_of(season, result), told_of(season, result, None)):
+            for candidate in season.request.candidates:
+                for one in finder.of(candidate.application_no):
+                    other = copy(season)
+                    other.request = changed(season.request, candidate.application_no, one.change)
+                    rank, fair = other.served_by_hand()[candidate.application_no]
+                    assert 0 < rank < of.get(candidate.application_no, 99), number
+                    assert rank == one.rank or not one.solved, number
+                    assert fair == one.change.fair or one.change.sort is not Sort.FAIR, number
+                    found[one.change.sort] += 1
+    assert all(found[sort] > 5 for sort in Sort), found
+
+
+def test_in_the_queue_with_places_kept_what_is_told_is_true_when_solved_again():
+    found: Counter[Sort] = Counter()
+    for number in range(SEVERAL_INSTANCES // 2):
+        season = QueueSeason(random.Random(number), kept=True, first=True)
+        finder = told_of(season, solve(season.request), None)
+        for candidate in season.request.candidates:
+            for one in finder.of(candidate.application_no):
+                assert finder.solved(candidate.application_no, one.change, solve) is not None, number
+                found[one.change.sort] += 1
+    assert sum(found.values()) > SEVERAL_INSTANCES / 10, found
 
 
 def test_what_is_told_without_a_solver_is_true_with_several_stalls_and_caps():

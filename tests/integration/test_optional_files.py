@@ -20,43 +20,20 @@ from fairalloc.canonical import csv_rows
 from fairalloc.rules import read_rules
 from fairalloc.services.pipeline import register
 from tests.conftest import ROOT
+from tests.rules_opening import opening
 
 SAMPLE = ROOT / "data" / "sample"
 
-RULES = """
-[season]
-id = "decided"
-[campaign]
-id = "campaign"
-opens = 2026-02-01T00:00:00Z
-closes = 2026-03-01T00:00:00Z
-[[periods]]
-id = "may"
-starts = 2026-05-01
-ends = 2026-05-31
-[[periods]]
-id = "june"
-starts = 2026-06-01
-ends = 2026-06-30
-[[categories]]
-id = "fish"
-own_sites = true
-[[categories]]
-id = "bread"
-[[kinds]]
-id = "farmer"
-[[kinds]]
-id = "company"
+OPENING = opening("decided", categories=("fish", "bread"), kinds=("farmer", "company"))
+RULES = (
+    OPENING.replace('id = "fish"', 'id = "fish"\nown_sites = true')
+    + """\
 [mechanism]
 id = "mechanism"
 goals = ["priority", "choices", "extra_stalls"]
 [priority]
 id = "priority"
 keys = ["submitted_at"]
-[lottery]
-id = "lottery"
-source = "test"
-value = "0"
 [documents]
 id = "documents"
 [[pools]]
@@ -85,6 +62,7 @@ multiple = "adjacent"
 id = "returning"
 returning = "guarantee"
 """
+)
 FILES = {
     "season.toml": RULES,
     "fairs.csv": """fair_id,name,district,area,latitude,longitude

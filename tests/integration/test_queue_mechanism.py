@@ -134,11 +134,6 @@ def test_fair_by_fair_gives_the_same_where_nobody_asks_for_any_fair():
     assert compared > INSTANCES / 5
 
 
-def test_soft_spacing_is_refused():
-    with pytest.raises(InvalidDataError, match="make the spacing hard"):
-        parse_rules(RULES.replace("{goals}", QUEUE) + '[spacing]\nid = "s"\nstrength = "soft"\n')
-
-
 def test_it_has_no_goals():
     with pytest.raises(InvalidDataError, match="has no goals"):
         parse_rules(RULES.replace("{goals}", '["priority"]\nname = "queue"'))

@@ -263,6 +263,11 @@ def test_a_cap_that_demotes_orders_the_queue():
         ('name = "quota-queue"', 'name = "quota-queue"\ngoals = ["priority"]', '"quota-queue" has no goals'),
         ("[quota_queue]", '[numbering]\nid = "n"\nreturning = "keep"\n[quota_queue]', "does not ask who stood where"),
         ("[quota_queue]", '[spacing]\nid = "s"\n[quota_queue]', '"quota-queue" gives one stall to each application'),
+        (
+            "[quota_queue]",
+            '[spacing]\nid = "s"\nstrength = "soft"\n[quota_queue]',
+            '"quota-queue" gives one stall to each application',
+        ),
         ("[quota_queue]", '[stalls]\nid = "s"\nmultiple = "adjacent"\n[quota_queue]', "one stall to each application"),
     ],
 )

@@ -19,6 +19,7 @@ from fairalloc.report.figures import count
 from fairalloc.report.listing import listing
 from fairalloc.report.page import render_report
 from tests.conftest import ROOT
+from tests.integration.test_optional_files import written
 
 
 @pytest.fixture
@@ -113,6 +114,34 @@ def test_every_application_is_listed_with_its_reason(bundle, monkeypatch):
     monkeypatch.setattr(lists, "MOST_LISTED", len(listed) - 1)
     assert listing(book) is None
     assert "too many applications to list" in render_report(read_bundle(bundle), Audit(), {})
+
+
+def test_what_was_decided_beforehand_is_listed(fairalloc, tmp_path):
+    decisions = (
+        "site_id,application_id,reason,actor\n"
+        "F1-1,n3,the corner was <b>promised</b>,market office\n"
+        "F2-3,n4,moved from another fair,market office\n"
+        "F1-7,,a manhole is repaired,water works\n"
+    )
+    folder = written(tmp_path / "season", preallocations=decisions, earlier=None)
+    code, _, err = fairalloc("allocate", folder, "--out", "bundle", "--no-chain")
+    assert code == 0, err
+    assert fairalloc("report", "bundle")[0] == 0
+    page = (tmp_path / "bundle" / "report.html").read_text()
+    section = re.search(r'<h2 id="decisions">.*?</table>', page, re.DOTALL)[0]
+    rows = [re.findall(r"<td.*?>(.*?)</td>", row) for row in re.findall(r"<tr><td>.*?</tr>", section)]
+    labels = {row["registration_no"]: row["application_id"] for row in table(tmp_path / "bundle", "applications.csv")}
+    assert sorted(rows) == [
+        ["Market Square, stall 1", "may", labels["3"], "the corner was &lt;b&gt;promised&lt;/b&gt;", "market office"],
+        ["Market Square, stall 7", "may", "kept free", "a manhole is repaired", "water works"],
+        ["Mill Bridge, stall 1", "june", labels["4"], "moved from another fair", "market office"],
+    ]
+    assert 'href="#decisions"' in page
+    assert not re.search(r"\b(?:n3|n4|bert|carl|holding)\b", page)  # the city's own ids are nowhere
+
+
+def test_a_season_without_decisions_has_no_list_of_them(bundle):
+    assert "Decided beforehand" not in (bundle / "report.html").read_text()
 
 
 class Links(HTMLParser):

@@ -1,8 +1,12 @@
 """Spacing: applications of one product group stand apart in a row, always or as far as it costs nothing else."""
 
+import re
+
 import pytest
 
 from fairalloc.errors import InvalidDataError
+from solver import verify
+from solver.optimal import solve
 from tests.made_season import HandMade
 
 
@@ -52,6 +56,45 @@ def test_soft_spacing_counts_everyone_beyond_the_first_in_each_stretch():
     season = spaced(asked, "S1 S2 S3", ("placed", "comfort"), "soft", distance=2)
     season.solved()
     assert season.values["comfort"] == -4
+
+
+def queued(asked, row, rules="", **told):
+    """Who stands where in the mechanism `queue` with soft spacing, after the checker has agreed."""
+    rule = '[spacing]\nid = "apart"\nstrength = "soft"\n'
+    season = HandMade(rule + rules, {"F": row}, asked, ["placed", "comfort"], **told)
+    season = season.with_text(re.sub(r"goals = \[.*\]", 'name = "queue"', season.text))
+    result = solve(season.request)
+    assert not verify.check_files(season.files(result)).findings
+    return {
+        str(season.application[p.application_no].application_id): " ".join(
+            season.request.sites[p.site_no + offset].site_id for offset in range(p.width)
+        )
+        for p in result.placements
+    }
+
+
+def test_in_the_queue_soft_spacing_numbers_and_refuses_nobody():
+    asked = ["a: ann fish/cod 1 F", "b: bob fish/cod 1 F", "c: cem fish/eel 1 F"]
+    placed = queued(asked, "S1 S2 S3")
+    assert {placed["a"], placed["b"]} == {"S1", "S3"}
+    assert placed["c"] == "S2"
+    assert sorted(queued(asked, "S1 S2")) == ["a", "b"]
+
+
+def test_in_the_queue_nobody_leaves_a_choice_or_a_stall_held_before_for_it():
+    asked = ["a: ann fish/cod 1 F/S1", "b: bob fish/cod 1 F/S2|F", "c: cem fish/eel 1 F"]
+    assert queued(asked, "S1 S2 S3") == {"a": "S1", "b": "S2", "c": "S3"}
+    asked = ["a: ann fish/cod 1 F", "b: bob fish/cod 1 F", "c: cem fish/eel 1 F"]
+    keep = '[numbering]\nid = "numbering"\nreturning = "keep"\n'
+    assert queued(asked, "S1 S2 S3", keep, held={"S1": "ann", "S2": "bob"}) == {"a": "S1", "b": "S2", "c": "S3"}
+
+
+def test_in_the_queue_two_stalls_and_one_are_exchanged_for_it():
+    """Whoever makes room takes what is free then: b and c stand beside each other, and a between them is enough."""
+    asked = ["a: ann fish/eel 2 F", "b: bob fish/cod 1 F", "c: cem fish/cod 1 F"]
+    placed = queued(asked, "S1 S2 S3 S4")
+    assert placed["a"] == "S2 S3"
+    assert {placed["b"], placed["c"]} == {"S1", "S4"}
 
 
 def test_soft_spacing_needs_the_goal_comfort():
