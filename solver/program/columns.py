@@ -76,12 +76,14 @@ class Wish:
         counts: rows that count stalls at each pot's fair.
         asks: (candidate, rank).
         made: places of pots for which an ask has a column, by ask.
+        held: rows that count what each candidate or its owner has, whatever the fair.
     """
 
     pots: list[int]
     counts: list[Entries]
     asks: list[tuple[int, int]] = field(default_factory=list)
     made: dict[tuple[int, int], list[int]] = field(default_factory=dict)
+    held: dict[int, Entries] = field(default_factory=dict)
     _counted: tuple[IntArray, IntArray, IntArray] | None = None
 
     def counted(self) -> tuple[IntArray, IntArray, IntArray]:

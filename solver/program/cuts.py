@@ -19,6 +19,7 @@ from solver.program.model import Program
 EPSILON = 1e-6
 TINY = 1e-9
 LEAST_VIOLATION = 0.02
+ALIKE = 2
 LONGEST = 400
 """Rows that one cut adds up at most."""
 
@@ -36,7 +37,7 @@ def find_cuts(
     system = _System(rows, right, x, slack, divisor)
     ordered = sorted(system.violated(), key=lambda found: (-found[0], found[1]))
     pairs = (np.array(multipliers, dtype=np.int64) for _, multipliers in ordered)
-    return spread_out(program, x, ((divisor, of[:, 0], of[:, 1]) for of in pairs), at_most)
+    return spread_out(program, x, ((divisor, of[:, 0], of[:, 1]) for of in pairs), at_most, alike=ALIKE)
 
 
 class Rounding:
@@ -112,10 +113,21 @@ def _rows_in_reach(program: Program, x: FloatArray, slack: FloatArray, prices: F
     used[[column for column in np.flatnonzero(used).tolist() if isinstance(program.columns[column], Target)]] = False
     row, column, value = program.matrix()
     kept = np.flatnonzero(near[row] & used[column])
+    kept = kept[_connected(row[kept], column[kept], np.abs(x - np.rint(x)) > EPSILON, len(near))]
     rows: dict[int, Columns] = {}
     for of, at, n in zip(row[kept].tolist(), column[kept].tolist(), value[kept].tolist(), strict=True):
         rows.setdefault(of, {})[at] = n
     return rows
+
+
+def _connected(row: IntArray, column: IntArray, broken: BoolArray, rows: int) -> BoolArray:
+    """(entries,) whether rows connect them to a broken column: elsewhere there is nothing to cut off."""
+    reached, count = broken.copy(), -1
+    touched = np.zeros(rows, dtype=bool)
+    while count != (count := int(reached.sum())):
+        touched[row[reached[column]]] = True
+        reached[column[touched[row]]] = True
+    return reached[column]
 
 
 class _System:

@@ -1,69 +1,119 @@
 """From a whole solution to placements: who of those that nobody can tell apart gets which run, and who stands apart.
 
 Hard spacing seldom decides who gets a place, as stalls that nobody can tell apart can be given out in many orders. So
-it is looked at where a fair is numbered: a search for runs, each of its pot, that keeps everyone apart. Only
-groups that many ask for at a fair, and those of a fair that cannot be numbered so, are told apart in the program.
+it is looked at where a fair is numbered: a search for runs that keeps everyone apart. Where there are none, hardly ever
+more than one group is to blame: the program tells it apart from then on (:func:`tell_apart`).
 """
 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ortools.sat.python import cp_model
 
 from fairalloc.allocation import Candidate, Placement
 from fairalloc.ledger import ApplicationNo, SiteNo
-from fairalloc.rules import Rules
 from fairalloc.suiting import first_met
 from solver.problem import IntArray
+from solver.program.apart import Crowd
 from solver.program.columns import Ask, Give
 from solver.program.model import Program
-from solver.program.runs import Run, Runs
+from solver.program.runs import Run
 
 Given = tuple[int, int, Run]
 """A candidate, the pot that it was served through, and its run."""
-COMMON = 2
-"""A group is common where twice its stalls, with the gaps that they need, would fill the fair."""
+Alike = tuple[int, str]
+"""Requests of a pot and a product group."""
 SEARCHED = 1.0
 """Deterministic time, not seconds, that numbering one fair may take."""
 
 
-def handed_out(
-    program: Program, solution: IntArray, held: Mapping[ApplicationNo, Sequence[SiteNo]]
-) -> tuple[list[Given], dict[tuple[str, str], set[str]]]:
-    """Runs for all who are placed; by fair and period the groups there, where hard spacing could not be kept."""
-    given = list(_by_pots(program, solution, held))
-    spacing = program.rules.spacing
-    if spacing is None or spacing.strength == "soft":
-        return given, {}
-    by_fair: dict[tuple[str, str], list[Given]] = defaultdict(list)
-    for one in given:
-        pot = program.pots[one[1]]
-        by_fair[pot.fair, pot.signature.period].append(one)
-    apart: list[Given] = []
-    crowded: dict[tuple[str, str], set[str]] = {}
-    for where, there in by_fair.items():
-        numbered = there if _stand_apart(program, there) else _numbered(program, there)
-        apart += numbered or there
-        if numbered is None:
-            groups = Counter(program.candidates[index].group for index, _, _ in there)
-            crowded[where] = {group for group, number in groups.items() if group and number > 1}
-    return apart, crowded
+@dataclass(slots=True)
+class Numbering:
+    """Finds runs for all who are placed; under hard spacing such that nobody stands too close to one of their group.
 
+    Attributes:
+        program: whose solutions are numbered.
+        held: sites held before, by application.
+    """
 
-def common_groups(rules: Rules, candidates: Sequence[Candidate], runs: Runs) -> dict[tuple[str, str], set[str]]:
-    """Groups that so many ask for at a fair that spacing may decide who gets a place there."""
-    asked: Counter[tuple[str, str, str]] = Counter()
-    for candidate in candidates:
-        for named in {choice.fair_id for choice in candidate.choices if choice.fair_id is not None}:
-            asked[named, candidate.period, candidate.group] += candidate.stalls_min
-    found: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for (fair, period, group), number in asked.items():
-        reach = 1 if rules.spacing is None else rules.spacing.distance
-        if group and number * (1 + reach) * COMMON >= len(runs.sites_at(fair, period)):
-            found[fair, period].add(group)
-    return found
+    program: Program
+    held: Mapping[ApplicationNo, Sequence[SiteNo]]
+    _known: dict[frozenset[tuple[Alike, int]], Mapping[Alike, list[Run]] | None] = field(default_factory=dict)
+
+    def given(self, solution: IntArray) -> list[Given] | None:
+        """Runs for all who are placed; None where hard spacing cannot be kept somewhere."""
+        apart: list[Given] = []
+        for there in self._by_fair(solution):
+            numbered = self._numbered(there)
+            if numbered is None:
+                return None
+            apart += numbered
+        return apart
+
+    def crowds(self, solution: IntArray) -> set[Crowd]:
+        """Groups because of which hard spacing cannot be kept."""
+        found: set[Crowd] = set()
+        for there in self._by_fair(solution):
+            if self._numbered(there) is None:
+                pot = self.program.pots[there[0][1]]
+                found |= {(pot.fair, pot.signature.period, group) for group in self._to_blame(there)}
+        return found
+
+    def _by_fair(self, solution: IntArray) -> Iterator[list[Given]]:
+        by_fair: dict[tuple[str, str], list[Given]] = defaultdict(list)
+        for one in _by_pots(self.program, solution, self.held):
+            pot = self.program.pots[one[1]]
+            by_fair[pot.fair, pot.signature.period].append(one)
+        return iter(by_fair.values())
+
+    def _numbered(self, there: list[Given]) -> list[Given] | None:
+        """Runs for all at one fair."""
+        program = self.program
+        spacing = program.rules.spacing
+        if spacing is None or spacing.strength == "soft" or _stand_apart(program, there):
+            return there
+        alike = self._alike(there)
+        key = frozenset((one, len(of)) for one, of in alike.items())
+        if key not in self._known:
+            self._known[key] = _runs_apart(program, alike)
+        runs = self._known[key]
+        if runs is None:
+            return None
+        return [
+            (index, pot, run)
+            for (pot, group), of in alike.items()
+            for index, run in _in_pot(
+                program.candidates, sorted(index for index, _, _ in of), sorted(runs[pot, group]), self.held
+            )
+        ]
+
+    def _alike(self, there: Sequence[Given]) -> dict[Alike, list[Given]]:
+        alike: dict[Alike, list[Given]] = defaultdict(list)
+        for one in there:
+            alike[one[1], self.program.candidates[one[0]].group].append(one)
+        return alike
+
+    def _to_blame(self, there: Sequence[Given]) -> list[str]:
+        """A few groups that cannot be kept apart even if all others stood as they like."""
+        counted = Counter(self.program.candidates[index].group for index, _, _ in there)
+        groups = sorted(group for group, number in counted.items() if group and number > 1)
+        alone = [group for group in groups if self._is_crowded(there, {group})]
+        if alone:
+            return alone
+        for group in list(groups):
+            rest = [other for other in groups if other != group]
+            if self._is_crowded(there, rest):
+                groups = rest
+        return groups
+
+    def _is_crowded(self, there: Sequence[Given], groups: Collection[str]) -> bool:
+        alike: dict[Alike, list[Given]] = defaultdict(list)
+        for (pot, group), of in self._alike(there).items():
+            alike[pot, group if group in groups else ""] += of
+        return _runs_apart(self.program, alike) is None
 
 
 def placement(program: Program, given: Given) -> Placement:
@@ -84,6 +134,13 @@ def _by_pots(program: Program, solution: IntArray, held: Mapping[ApplicationNo, 
                 requests[pot].append(index)
             case Give(pot, run):
                 free[pot].append(run)
+    for pot, whole in program.part_of.items():
+        # What a group that is told apart leaves is for all others.
+        left = len(free[pot]) - len(requests[pot])
+        if left > 0:
+            free[pot].sort()
+            free[whole] += free[pot][-left:]
+            del free[pot][-left:]
     for pot, indices in requests.items():
         for index, run in _in_pot(program.candidates, sorted(indices), sorted(free[pot]), held):
             yield index, pot, run
@@ -109,38 +166,46 @@ def _in_pot(
 
 
 def _stand_apart(program: Program, there: Sequence[Given]) -> bool:
-    touched = Counter(key for index, _, run in there for key in _stretches(program, index, run))
+    touched = Counter(
+        key
+        for index, _, run in there
+        for key in program.runs.stretches(program.rules.spacing, program.candidates[index].group, run)
+    )
     return all(number == 1 for number in touched.values())
 
 
-def _numbered(program: Program, there: Sequence[Given]) -> list[Given] | None:
-    """Runs for all at one fair, such that nobody stands too close to one of their group; None where none were found."""
+def _runs_apart(program: Program, alike: Mapping[Alike, Sequence[Given]]) -> Mapping[Alike, list[Run]] | None:
+    """As many runs for each as ask for them, none too close to another of its group; None where none were found."""
     model = cp_model.CpModel()
     on_site: dict[SiteNo, list[cp_model.IntVar]] = defaultdict(list)
     in_stretch: dict[str, list[cp_model.IntVar]] = defaultdict(list)
-    taken: list[tuple[Given, cp_model.IntVar]] = []
-    for index, pot, now in there:
+    taken: list[tuple[Alike, Run, cp_model.IntVar]] = []
+    for (pot, group), of in alike.items():
+        now = {run for _, _, run in of}
         mine = []
         for run in program.runs.of(program.pots[pot]):
             chosen = model.new_bool_var("")
-            model.add_hint(chosen, run == now)
+            model.add_hint(chosen, run in now)
             mine.append(chosen)
-            taken.append(((index, pot, run), chosen))
+            taken.append(((pot, group), run, chosen))
             for site in run:
                 on_site[site].append(chosen)
-            for key in _stretches(program, index, run):
+            for key in program.runs.stretches(program.rules.spacing, group, run):
                 in_stretch[key].append(chosen)
-        model.add_exactly_one(mine)
+        model.add(sum(mine) == len(of))
     for together in (*on_site.values(), *in_stretch.values()):
         if len(together) > 1:
             model.add_at_most_one(together)
     engine = cp_model.CpSolver()
     engine.parameters.num_workers = 1
     engine.parameters.max_deterministic_time = SEARCHED
+    # Fairs are small, and the relaxation shows at once where too many ask: without it that is a search of its own.
+    engine.parameters.linearization_level = 2
+    engine.parameters.cp_model_presolve = False
     if engine.solve(model) not in {cp_model.OPTIMAL, cp_model.FEASIBLE}:
         return None
-    return [given for given, chosen in taken if engine.boolean_value(chosen)]
-
-
-def _stretches(program: Program, index: int, run: Run) -> list[str]:
-    return program.runs.stretches(program.rules.spacing, program.candidates[index].group, run)
+    found: dict[Alike, list[Run]] = {one: [] for one in alike}
+    for one, run, chosen in taken:
+        if engine.boolean_value(chosen):
+            found[one].append(run)
+    return found

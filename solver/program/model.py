@@ -13,21 +13,21 @@ never matter, so they are kept as :class:`Wish` and become columns only where pr
 from __future__ import annotations
 
 from array import array
-from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from collections.abc import Set as AbstractSet
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
 import numpy as np
 
 from fairalloc.allocation import Candidate
-from fairalloc.caps import NOTHING, cap_key, room
+from fairalloc.caps import NOTHING
 from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.rules import Goal, Rules, Step
 from fairalloc.suiting import first_met
 from solver.problem import IntArray, Signature, Signatures
 from solver.program.columns import Ask, BoolArray, Cut, Entries, Excess, FloatArray, Give, Row, Target, Wish
+from solver.program.counting import Counted, Counting
 from solver.program.runs import Pot, Run, Runs
 
 
@@ -42,7 +42,8 @@ class Program:
         returning: sites that applications' applicants held before.
         standing: sites that applications hold now.
         earlier: stalls that earlier campaigns gave, by the names of the caps that count them.
-        apart: product groups for which the program keeps the rule on spacing, by fair and period; None for all.
+
+    Soft spacing is kept account of for all groups, hard spacing only for those that are told apart.
     """
 
     def __init__(
@@ -54,10 +55,8 @@ class Program:
         returning: Mapping[ApplicationNo, Sequence[SiteNo]],
         standing: Mapping[ApplicationNo, Run] = MappingProxyType({}),
         earlier: Mapping[str, int] = NOTHING,
-        apart: Mapping[tuple[str, str], AbstractSet[str]] | None = None,
     ) -> None:
-        self._apart = apart
-        self._earlier = earlier
+        self._soft = rules.spacing is not None and rules.spacing.strength == "soft"
         self.rules, self.runs, self.candidates, self.total = rules, runs, candidates, total
         self.bounds: list[int] = []
         self.row_kind: list[Row] = []
@@ -65,6 +64,7 @@ class Program:
         self.forced: set[int] = set()
         self.pots: list[Pot] = []
         self.pot_row: list[int] = []
+        self.part_of: dict[int, int] = {}
         self.columns: list[Ask | Give | Target | Excess] = []
         self.entries: list[Entries] = []
         self.row_entries: list[Entries] = []
@@ -76,6 +76,7 @@ class Program:
         self._cut_from: dict[int, list[int]] = defaultdict(list)
         self.standing = standing
         self._returning = returning if Goal.COMFORT in rules.mechanism.goals else {}
+        self._application: dict[int, int] = {}
         self._rows: dict[tuple[Row, object], int] = {}
         self._pot_ids: dict[Pot, int | None] = {}
         self._pots_alike: dict[tuple[str, str, tuple[Run, ...]], int] = {}
@@ -83,8 +84,7 @@ class Program:
         self._gains: dict[Step, IntArray] = {}
         self._cells_row, self._cells_column, self._cells_value = array("q"), array("q"), array("q")
         self._signatures = Signatures(rules)
-        self._own_sites = {category.id for category in rules.categories if category.own_sites}
-        self._asked = self._stalls_asked()
+        self._counting = Counting(rules, runs, candidates, earlier)
         for index in range(len(candidates)):
             self._ask(index)
 
@@ -133,10 +133,6 @@ class Program:
     def worth(self, weights: Mapping[Step, int] | Mapping[Step, float], column: Ask) -> float:
         """What a unit of an ask is worth to weighed steps."""
         return sum(weight * self.gain(step, column) for step, weight in weights.items())
-
-    def held_by(self, index: int, width: int) -> Entries:
-        """Rows that count what an applicant or owner has, whatever the fair."""
-        return list(self._held_by(self.candidates[index], None, width))
 
     def fair_of(self, column: int) -> str | None:
         """The fair that a column is about, if any."""
@@ -201,10 +197,7 @@ class Program:
         wish.made.setdefault((index, rank), []).append(place)
         self.anywhere.append(len(self.columns))
         self._add_ask(index, rank, wish.pots[place])
-        entries = self.entries[-1]
-        for row, coefficient in self.in_cuts(entries):
-            entries.append((row, coefficient))
-            self._enter(row, len(self.columns) - 1, coefficient)
+        self._enter_late(len(self.columns) - 1, self.in_cuts(self.entries[-1]))
 
     def in_cuts(self, entries: Entries) -> Entries:
         """What a column with these entries takes of cuts, in the order in which they were made."""
@@ -239,15 +232,6 @@ class Program:
         paid: float = sum(n * prices[row] for row, n in found)  # whole where prices are
         return -paid
 
-    def _stalls_asked(self) -> Counter[str]:
-        """The most that could count against each cap, at whatever fair: one that cannot bind needs no row."""
-        asked: Counter[str] = Counter()
-        for candidate in self.candidates:
-            for cap in self.rules.forbidding_caps:
-                key = cap_key(cap, candidate, "")
-                asked[key or ""] += candidate.stalls_max
-        return asked
-
     def _ask(self, index: int) -> None:
         candidate = self.candidates[index]
         signature = self._signatures.of(candidate)
@@ -279,11 +263,7 @@ class Program:
             self._add_ask(index, rank, self._pot(pot), own=own, stays=True)
 
     def _pot_of(self, candidate: Candidate, fair: str, signature: Signature, width: int, number: str | None) -> Pot:
-        spaced = self.rules.spacing is not None and (
-            self._apart is None or candidate.group in self._apart.get((fair, candidate.period), ())
-        )
-        group = candidate.group if spaced else ""
-        return Pot(fair, signature, width, number, candidate.keeps, group)
+        return Pot(fair, signature, width, number, candidate.keeps, candidate.group if self._soft else "")
 
     def _wish(self, index: int, rank: int, signature: Signature, width: int, named: set[str]) -> None:
         """Any fair but those that a choice before named."""
@@ -299,8 +279,8 @@ class Program:
             self.wishes[key] = Wish(pots, counts)
         if self.wishes[key].pots:
             self.wishes[key].asks.append((index, rank))
-            self.row(Row.APPLICATION, index, 1)
-            self.held_by(index, width)
+            self._application_row(index)
+            self.wishes[key].held[index] = self._held_by(candidate, None, width)
             for site in self._returning.get(candidate.application_no, ()):
                 fair = self.runs.site(site).fair_id
                 if fair not in named:
@@ -318,20 +298,70 @@ class Program:
         if pot is None:
             return
         candidate, at = self.candidates[index], self.pots[pot]
-        application = self.row(Row.APPLICATION, index, 1)
+        application = self._application_row(index)
         if candidate.keeps:
             self.forced.add(application)
         of_cell = ((row, sign * at.width) for row, sign in self.cell(candidate, at.fair))
         held = self._held_by(candidate, at.fair, at.width)
-        self._add(Ask(index, rank, pot, own, stays), [(application, 1), (self.pot_row[pot], 1), *of_cell, *held])
+        balances = ((row, 1) for row in self._balances(pot))
+        self._add(Ask(index, rank, pot, own, stays), [(application, 1), *balances, *of_cell, *held])
+
+    def _balances(self, pot: int) -> list[int]:
+        """The rows that weigh what a pot is asked for against what it is given."""
+        return [self.pot_row[one] for one in (pot, self.part_of.get(pot)) if one is not None]
+
+    def prices_of_applications(self, prices: FloatArray) -> FloatArray:
+        """(candidates,) what is paid for being allocated once only, at some prices of rows."""
+        of = np.zeros(len(self.candidates))
+        rows = np.fromiter(self._application.values(), dtype=np.int64, count=len(self._application))
+        of[list(self._application)] = prices[rows]
+        return of
+
+    def prices_of_pots(self, prices: FloatArray) -> FloatArray:
+        """(pots,) what an ask pays for its run, at some prices of rows."""
+        of: FloatArray = prices[self.pot_row]
+        for pot, whole in self.part_of.items():
+            of[pot] += prices[self.pot_row[whole]]
+        return of
+
+    def part_pot(self, whole: int, group: str) -> int:
+        """A pot for the requests of one group to a pot; it gets its runs by :meth:`give`."""
+        pot = len(self.pots)
+        self.part_of[pot] = whole
+        self.pots.append(replace(self.pots[whole], group=group))
+        self.pot_row.append(self.row(Row.BALANCE, self.pots[pot], 0))
+        return pot
+
+    def ask_of_part(self, column: int, pot: int) -> None:
+        """From now on an ask of a whole pot is one of its part."""
+        what = self.columns[column]
+        if isinstance(what, Ask):
+            self.columns[column] = replace(what, pot=pot)
+            self._enter_late(column, [(self.pot_row[pot], 1)])
+
+    def give(self, pot: int, run: Run) -> None:
+        """Let a run go to a pot, though there are cuts already."""
+        self._add_give(pot, run)
+        self._enter_late(len(self.columns) - 1, self.in_cuts(self.entries[-1]))
+
+    def _enter_late(self, column: int, entries: Entries) -> None:
+        for row, coefficient in entries:
+            self.entries[column].append((row, coefficient))
+            self._enter(row, column, coefficient)
+
+    def _application_row(self, index: int) -> int:
+        if index not in self._application:
+            self._application[index] = self.row(Row.APPLICATION, index, 1)
+        return self._application[index]
 
     def entries_of(self, index: int, pot: int) -> Entries:
         """What an ask takes of the rows that there are, be it a column or not; its pot's balance and cuts left out."""
         candidate, at = self.candidates[index], self.pots[pot]
         of_cell = ((row, sign * at.width) for row, sign in self.cell(candidate, at.fair))
-        held = ((self._rows.get((kind, name)), n) for kind, name, _, n in self._holds(candidate, at.fair, at.width))
+        holder = self._counting.by_holder(candidate, at.fair, at.width)
+        held = ((self._rows.get((one.kind, one.name)), one.n) for one in holder)
         known = ((row, n) for row, n in held if row is not None)
-        return [(self._rows[Row.APPLICATION, index], 1), *of_cell, *known]
+        return [(self._application[index], 1), *of_cell, *known]
 
     def _add(self, column: Ask | Give | Target | Excess, entries: Entries) -> None:
         for row, coefficient in entries:
@@ -339,66 +369,24 @@ class Program:
         self.columns.append(column)
         self.entries.append(entries)
 
-    def _held_by(self, candidate: Candidate, fair: str | None, width: int) -> Iterator[tuple[int, int]]:
-        """Rows that count what one applicant or owner has; without a fair, those that count at all fairs."""
-        for kind, name, bound, n in self._holds(candidate, fair, width):
-            known = len(self.bounds)
-            row = self.row(kind, name, bound)
-            if kind is Row.TARGET and row == known:
-                self._add(Target(Step(Goal.DISTINCT), 1), [(row, 1)])
-            yield row, n
+    def _counted(self, counted: Counted) -> int:
+        """The row that counts; a target comes with its column."""
+        known = len(self.bounds)
+        row = self.row(counted.kind, counted.name, 0 if counted.step else counted.bound)
+        if row == known and counted.step is not None:
+            self._add(Target(counted.step, counted.bound), [(row, 1)])
+        return row
 
-    def _holds(self, candidate: Candidate, fair: str | None, width: int) -> Iterator[tuple[Row, str, int, int]]:
-        """Kind, name and bound of those rows, and what is taken of them."""
-        for cap in self.rules.forbidding_caps:
-            if cap.per == "fair" and fair is None:
-                continue
-            key = cap_key(cap, candidate, fair or "")
-            if key is None:
-                continue
-            left = room(cap, key, self._earlier)
-            if self._asked[cap_key(cap, candidate, "") or ""] > left:
-                yield Row.CAP, key, left, width
-        if Goal.DISTINCT in self.rules.mechanism.goals:
-            yield Row.TARGET, candidate.applicant, 0, -1
+    def _held_by(self, candidate: Candidate, fair: str | None, width: int) -> Entries:
+        """Rows that count what one applicant or owner has; without a fair, those that count at all fairs."""
+        return [(self._counted(one), one.n) for one in self._counting.by_holder(candidate, fair, width)]
 
     def cell(self, candidate: Candidate, fair: str) -> Entries:
         """Rows that count stalls at a fair, with 1 for a cap and -1 for a target."""
         key = (fair, candidate.period, candidate.kind, candidate.category, candidate.group)
         if key not in self._cells:
-            self._cells[key] = list(self._count_in_cell(*key))
+            self._cells[key] = [(self._counted(one), one.n) for one in self._counting.at_fair(candidate, fair)]
         return self._cells[key]
-
-    def _count_in_cell(self, fair: str, period: str, kind: str, category: str, group: str) -> Iterator[tuple[int, int]]:
-        for cap in self.rules.fair_caps:
-            name = cap.key_of(fair, period, category, group)
-            if name is not None:
-                yield self.row(Row.CAP, name, cap.max_stalls), 1
-        for quota in self.rules.quotas:
-            name = quota.key_of(fair, period, kind, category)
-            size = quota.target(self._open_sites(fair, period, quota.category))
-            if name is not None and size:
-                yield self._target_row(Step(Goal.RESERVES, quota.id), name, size), -1
-        for minimum in self.rules.minimums:
-            name = minimum.key_of(fair, period, category, group)
-            if name is not None:
-                yield self._target_row(Step(Goal.MINIMUMS, minimum.id), name, minimum.min_stalls), -1
-
-    def _open_sites(self, fair: str, period: str, category: str | None) -> int:
-        """How many open sites of a fair take a category (None: any of them)."""
-        own = category in self._own_sites
-        return sum(
-            category is None or category in site.categories or not (site.categories or own)
-            for site in self.runs.sites_at(fair, period)
-            if not site.closed
-        )
-
-    def _target_row(self, step: Step, name: str, upper: int) -> int:
-        known = len(self.bounds)
-        row = self.row(Row.TARGET, name, 0)
-        if row == known:
-            self._add(Target(step, upper), [(row, 1)])
-        return row
 
     def _pot(self, pot: Pot) -> int | None:
         """The number of a pot, made with its gives where it is new; None where no run suits."""
@@ -414,7 +402,8 @@ class Program:
         return self._pot_ids[pot]
 
     def _add_give(self, pot: int, run: Run) -> None:
-        entries = [(self.pot_row[pot], -1), *((self.row(Row.SITE, site, 1), 1) for site in run)]
+        balances = ((row, -1) for row in self._balances(pot))
+        entries = [*balances, *((self.row(Row.SITE, site, 1), 1) for site in run)]
         for key in self.runs.stretches(self.rules.spacing, self.pots[pot].group, run):
             known = len(self.bounds)
             row = self.row(Row.STRETCH, key, 1)

@@ -130,6 +130,9 @@ class Bounds:
         taken = self._taken(rows)
         cheapest = np.full(len(program.pots), -NEVER, dtype=np.int64)
         np.minimum.at(cheapest, self._give_pot, taken[self._gives])
+        for pot, whole in program.part_of.items():
+            # What a group that is told apart leaves is for all others.
+            cheapest[whole] = min(cheapest[whole], cheapest[pot])
         best = self._never_less()
         np.maximum.at(best, self._ask_index, worth[self._asks] - taken[self._asks] - cheapest[self._ask_pot])
         for _, index, _, surplus in surpluses(program, weights, rows, cheapest, NEVER):
@@ -140,6 +143,8 @@ class Bounds:
             if kind is Row.APPLICATION:
                 rows[row] = best[int(str(program.row_name[row]))]
         rows[program.pot_row] = cheapest
+        for pot, whole in program.part_of.items():
+            rows[program.pot_row[pot]] -= cheapest[whole]
         return Face(rows, weights, total - reached), total
 
     def _by_placements(self, every: IntArray, worth: IntArray, weights: Mapping[Step, int]) -> int:

@@ -88,14 +88,7 @@ class Relaxation:
     def extend(self) -> None:
         """Take over rows and columns that the program gained."""
         program = self._program
-        for row in range(len(self._row), len(program.bounds)):
-            known = [(column, n) for column, n in program.row_entries[row] if column < self._columns]
-            index = np.array([column for column, _ in known], dtype=np.int32)
-            value = np.array([float(n) for _, n in known])
-            lower = 1.0 if row in program.forced else -np.inf
-            self._engine.addRow(lower, float(program.bounds[row]), len(index), index, value)
-            self._row.append(self._rows)
-            self._rows += 1
+        self._extend_rows(range(len(self._row), len(program.bounds)))
         fresh = range(self._columns, len(program.columns))
         if fresh:
             gains = [(at, program.gains(self._held[place].step)) for place, at in self._held_row.items()]
@@ -129,6 +122,29 @@ class Relaxation:
                 for face in self._faces:
                     self._shut(face, matrix, fresh.start)
             self.primal = True
+
+    def _extend_rows(self, fresh: range) -> None:
+        program = self._program
+        starts: list[int] = []
+        columns: list[int] = []
+        values: list[float] = []
+        for row in fresh:
+            starts.append(len(columns))
+            for column, n in program.row_entries[row]:
+                if column < self._columns:
+                    columns.append(column)
+                    values.append(float(n))
+        self._engine.addRows(
+            len(fresh),
+            np.array([1.0 if row in program.forced else -np.inf for row in fresh]),
+            np.array([float(program.bounds[row]) for row in fresh]),
+            len(columns),
+            np.array(starts, dtype=np.int32),
+            np.array(columns, dtype=np.int32),
+            np.array(values),
+        )
+        self._row += range(self._rows, self._rows + len(fresh))
+        self._rows += len(fresh)
 
     def drop(self, rows: Sequence[int]) -> None:
         """Leave out cuts that the last solution leaves slack: they would only slow the next solutions down."""
@@ -291,23 +307,23 @@ class Trial:
         """(all columns,) a whole solution, the best one or one that is worth ``enough``; None where none was found."""
         if not len(self._columns):
             return np.zeros(self._count, dtype=np.int64) if self._empty_is_allowed else None
-        engine = _engine()
-        engine.setOptionValue("mip_rel_gap", 0.0)
-        engine.setOptionValue("mip_abs_gap", 0.5)
-        engine.setOptionValue("objective_target", 0.5 - enough)
+        solver = _engine()
+        solver.setOptionValue("mip_rel_gap", 0.0)
+        solver.setOptionValue("mip_abs_gap", 0.5)
+        solver.setOptionValue("objective_target", 0.5 - enough)
         if most_nodes is not None:
-            engine.setOptionValue("mip_max_nodes", most_nodes)
-        engine.passModel(self._lp)
-        engine.run()
-        status = engine.getModelStatus()
+            solver.setOptionValue("mip_max_nodes", most_nodes)
+        solver.passModel(self._lp)
+        solver.run()
+        status = solver.getModelStatus()
         if status == highspy.HighsModelStatus.kInfeasible:
             return None
         if status not in _ENDED:
             raise FairallocError("solver.mip", f"the engine stopped: {status.name}", "report this season")
-        if engine.getInfo().primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
+        if solver.getInfo().primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
             return None
         solution = np.zeros(self._count, dtype=np.int64)
-        solution[self._columns] = np.rint(np.array(engine.getSolution().col_value)).astype(np.int64)
+        solution[self._columns] = np.rint(np.array(solver.getSolution().col_value)).astype(np.int64)
         return solution
 
 

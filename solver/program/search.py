@@ -12,9 +12,11 @@ import numpy as np
 
 from fairalloc.rules import Goal, Step
 from solver.problem import IntArray
+from solver.program.apart import Crowd, tell_apart
 from solver.program.columns import Ask, FloatArray, Row
 from solver.program.cuts import Found, find_cuts
 from solver.program.faces import Face, Matrix, lifted
+from solver.program.handing import Numbering
 from solver.program.model import Program
 from solver.program.prices import Bounds, Prices
 from solver.program.relaxation import MOST_NODES, Held, InfeasibleError, Relaxation, Relaxed, Trial
@@ -25,6 +27,7 @@ PROMISING = frozenset({Goal.RESERVES, Goal.MINIMUMS})
 PRIMES = (2, 3)
 CUTS_AT_ONCE = 150
 BASIC_CUTS_AT_ONCE = 100
+MIXED_IN = 60
 NEAR = 2
 """Neighbourhoods of the relaxation's solution that are looked at between rounds of cutting."""
 LOOK_AFTER = 1
@@ -55,11 +58,26 @@ class Solved:
     prices: Prices
 
 
-class Search:
-    """Solves steps of one program, one after the other, each held before the next."""
+class CrowdedError(Exception):
+    """A whole solution puts some groups too close together: what it promises may be too much."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, crowds: set[Crowd]) -> None:
+        super().__init__()
+        self.crowds = crowds
+
+
+class Search:
+    """Solves steps of one program, one after the other, each held before the next.
+
+    Attributes:
+        numbering: of the program's solutions.
+        crowds: groups that had to be told apart.
+    """
+
+    def __init__(self, program: Program, numbering: Numbering) -> None:
         self._program = program
+        self.numbering = numbering
+        self.crowds: set[Crowd] = set()
         self._relaxation = Relaxation(self._program)
         self._held: list[Held] = []
         self._faces: list[Face] = []
@@ -84,28 +102,59 @@ class Search:
         """What the relaxation promises for a step, rounded down; cuts are tried where there is something to round."""
         self._relaxation.aim(self._program.gains(step))
         relaxed = self._priced(step)
-        value = math.floor(relaxed.value + EPSILON)
+        value = self._promised(relaxed)
         if relaxed.value - value > EPSILON:
             self._by_primes(step, relaxed, patience=1)
             relaxed = self._priced(step)
-            value = math.floor(relaxed.value + EPSILON)
+            value = self._promised(relaxed)
         if self._last is not None and self._value(step, self._last) < value:
             self._last = None
         return self._settled(step, value, relaxed, np.zeros(0, dtype=np.int64))
 
     def _optimum(self, step: Step) -> Solved:
         self._relaxation.aim(self._program.gains(step), afresh=True, interior=self._last is None)
-        relaxed = self._by_primes(step, self._priced(step, STARTED))
-        relaxed = self._priced(step)
-        best = self._last
-        if self._broken(relaxed.x).any():
+        self._by_primes(step, self._priced(step, STARTED))
+        relaxed, look = self._priced(step), self._may_crowd
+        while True:
+            try:
+                relaxed, best = self._best(step, relaxed, look=look)
+                break
+            except CrowdedError as crowded:
+                promised = self._promised(relaxed)
+                self._tell_apart(step, crowded.crowds)
+                relaxed = self._priced(step)
+                look = self._promised(relaxed) == promised
+                if not look:
+                    self._by_primes(step, relaxed, patience=1)
+                    relaxed = self._priced(step)
+        self._last = best
+        return self._settled(step, self._value(step, best), relaxed, best)
+
+    def _best(self, step: Step, relaxed: Relaxed, *, look: bool) -> tuple[Relaxed, IntArray]:
+        """A best solution, and the relaxation that proves it; ``look`` for solutions before cutting."""
+        best = self._look(step, relaxed, self._last) if look else self._last
+        if self._broken(relaxed.x).any() and self._short(step, best, relaxed):
             relaxed, best = self._by_basis(step, relaxed, best)
         if best is None or self._short(step, best, relaxed):
             best = self._whole(step, relaxed, best)
         if best is None:
             raise InfeasibleError
-        self._last = best
-        return self._settled(step, self._value(step, best), relaxed, best)
+        return relaxed, best
+
+    @property
+    def _may_crowd(self) -> bool:
+        """Whether hard spacing has yet to show by a whole solution where it matters."""
+        spacing = self._program.rules.spacing
+        return spacing is not None and spacing.strength == "hard" and not self.crowds
+
+    def _tell_apart(self, step: Step, crowds: set[Crowd]) -> None:
+        self.crowds |= crowds
+        tell_apart(self._program, crowds)
+        self._last = None
+        self._relaxation.extend()
+        self._relaxation.aim(self._program.gains(step))
+        # What is new costs no less than what it was parted from: the last basis only has rows to mend.
+        self._relaxation.primal = False
 
     def _settled(self, step: Step, value: int, relaxed: Relaxed, x: IntArray) -> Solved:
         prices = Bounds(self._program).best(step, relaxed, self._held, self._faces, value)
@@ -146,23 +195,35 @@ class Search:
             slack = self._slack(relaxed.x)
             self._drop(slack)
             found = tableau_cuts(self._program, self._relaxation, relaxed.x, slack, BASIC_CUTS_AT_ONCE)
+            # Where rows of the basis lead ever less far, sums modulo a prime often still find what is wrong nearby.
+            found += find_cuts(self._program, relaxed.x, slack, relaxed.prices, PRIMES[-1], MIXED_IN)
             if not self._add(found):
                 break
             relaxed = self._priced(step)
-            since = since + 1 if math.floor(relaxed.value + EPSILON) == promised else 0
-            promised = math.floor(relaxed.value + EPSILON)
-            if not self._short(step, best, relaxed):
-                break
+            since = since + 1 if self._promised(relaxed) == promised else 0
+            promised = self._promised(relaxed)
             if since >= patience:
-                # A promise that is not whole seldom holds: then only the nearest solutions are looked at.
-                whole = relaxed.value - promised < EPSILON
-                for columns in islice(self._near(relaxed, best, step), NEAR if whole else 1):
-                    best = self._trial(step, relaxed, columns, best)
-                    if not self._short(step, best, relaxed):
-                        return relaxed, best
+                best = self._look(step, relaxed, best)
                 # What is promised may be too much: it takes more cuts, and looking again would only take time.
                 since, patience = 0, 2 * patience
+            if not self._short(step, best, relaxed):
+                break
         return relaxed, best
+
+    def _look(self, step: Step, relaxed: Relaxed, best: IntArray | None) -> IntArray | None:
+        """The best whole solution near the relaxation's."""
+        # A promise that is not whole seldom holds: then only the nearest solutions are looked at.
+        whole = relaxed.value - self._promised(relaxed) < EPSILON
+        for columns in islice(self._near(relaxed, best, step), NEAR if whole else 1):
+            best = self._trial(step, relaxed, columns, best)
+            if not self._short(step, best, relaxed):
+                break
+        return best
+
+    @staticmethod
+    def _promised(relaxed: Relaxed) -> int:
+        """The value that the relaxation leaves possible."""
+        return math.floor(relaxed.value + EPSILON)
 
     def _drop(self, slack: FloatArray) -> None:
         loose = np.flatnonzero(slack > EPSILON).tolist()
@@ -177,7 +238,7 @@ class Search:
 
     def _short(self, step: Step, best: IntArray | None, relaxed: Relaxed) -> bool:
         """Whether a solution falls short of what the relaxation still promises."""
-        return best is None or self._value(step, best) < math.floor(relaxed.value + EPSILON)
+        return best is None or self._value(step, best) < self._promised(relaxed)
 
     def _priced(self, step: Step, least_progress: float = 0.0) -> Relaxed:
         """The relaxation over all columns there could be: those worth it are made until none is, or little is won."""
@@ -198,12 +259,8 @@ class Search:
         prices = relaxed.prices
         if self._faces:
             prices, weights = lifted(program, Matrix.of(program), prices, weights, self._faces)
-        pots = prices[program.pot_row] if program.pots else np.zeros(0)
-        applications = {
-            int(str(program.row_name[row])): float(prices[row])
-            for row, kind in enumerate(program.row_kind[: len(prices)])
-            if kind is Row.APPLICATION
-        }
+        pots = program.prices_of_pots(prices) if program.pots else np.zeros(0)
+        applications = program.prices_of_applications(prices)
         added = add_columns(program, weights, prices, pots, applications, least)
         if added:
             self._relaxation.extend()
@@ -254,7 +311,10 @@ class Search:
         ]
         held = [(one.value, self._program.gains(one.step)) for one in self._held]
         trial = Trial(self._program, columns, rows, self._program.gains(step), held)
-        found = trial.solve(math.floor(relaxed.value + EPSILON), most_nodes)
+        found = trial.solve(self._promised(relaxed), most_nodes)
+        crowds = set() if found is None else self.numbering.crowds(found)
+        if crowds:
+            raise CrowdedError(crowds)
         worse = found is None or (best is not None and self._value(step, found) <= self._value(step, best))
         return best if worse else found
 

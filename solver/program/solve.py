@@ -22,9 +22,10 @@ from fairalloc.allocation import (
 from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.model import Site
 from fairalloc.rules import Goal, Rules, Step
+from solver.program.apart import Crowd, tell_apart
 from solver.program.charges import multipliers, needed
 from solver.program.columns import Row
-from solver.program.handing import common_groups, handed_out, placement
+from solver.program.handing import Numbering, placement
 from solver.program.model import Program
 from solver.program.prices import Prices
 from solver.program.relaxation import InfeasibleError
@@ -127,45 +128,31 @@ def _is_in(request: AllocationRequest, run: Run, period: str) -> bool:
 
 
 def solve_part(part: Part) -> PartResult:
-    """Solve one part. A plain function of its argument, so that it can run in a process of its own.
-
-    Hard spacing is left to the numbering of fairs but for common groups; where a fair cannot be numbered so, the part
-    is solved again with all its groups told apart there.
-    """
-    spacing = part.rules.spacing
+    """Solve one part. A plain function of its argument, so that it can run in a process of its own."""
     runs = Runs(part.sites)
-    hard = spacing is not None and spacing.strength == "hard"
-    apart = common_groups(part.rules, part.candidates, runs) if hard else None
     held = part.returning if part.rules.numbering.returning != "ignore" else {}
     numbers = [candidate.application_no for candidate in part.candidates]
-    promises = True
+    promises, crowds = True, set[Crowd]()
     while True:
         program = Program(
-            part.rules,
-            runs,
-            part.candidates,
-            part.queue_length,
-            part.returning,
-            part.standing,
-            part.earlier,
-            apart,
+            part.rules, runs, part.candidates, part.queue_length, part.returning, part.standing, part.earlier
         )
         reached = program.reached
         if not reached:
             nothing = (0, 0, PartProof(part.periods, {}, {}))
             return PartResult((), frozenset(numbers), (nothing,) * len(part.steps))
+        tell_apart(program, crowds)
+        search = Search(program, Numbering(program, held))
         try:
-            solved = Search(program).solve(part.steps, promises=promises)
+            solved = search.solve(part.steps, promises=promises)
+            break
         except InfeasibleError:
             if not promises:
                 raise
-            promises = False
-            continue
-        given, crowded = handed_out(program, solved[-1].x, held)
-        if not crowded or apart is None:
-            break
-        for where, groups in crowded.items():
-            apart.setdefault(where, set()).update(groups)
+            promises, crowds = False, search.crowds
+    given = search.numbering.given(solved[-1].x)
+    if given is None:
+        raise AssertionError("every solution is numbered before it is taken")
     placements = tuple(placement(program, one) for one in sorted(given))
     # A later step may have bettered an earlier one: what is stated is what the outcome is worth.
     worth = values(program, placements, part.returning, part.steps)

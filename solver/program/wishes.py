@@ -44,9 +44,8 @@ def surpluses(
         np.add.at(price, place, coefficient * rows[row])
         for counting in np.unique(place[paying[row]]).tolist():
             price[counting] -= paid(wish.counts[counting])
-        width = program.pots[wish.pots[0]].width
         for index, rank in wish.asks:
-            held = program.held_by(index, width)
+            held = wish.held[index]
             own = sum(n * rows[row] for row, n in held) - (paid(held) if held else 0)
             surplus = program.worth(weights, Ask(index, rank, wish.pots[0])) - own - price
             surplus[wish.made.get((index, rank), [])] = never
@@ -58,13 +57,15 @@ def add_columns(
     weights: Mapping[Step, float],
     rows: FloatArray,
     pots: FloatArray,
-    applications: Mapping[int, float],
+    applications: FloatArray,
     least: float,
 ) -> int:
     """Make columns of asks whose surplus over all prices, their application's included, is at least so much."""
     chosen: list[tuple[Wish, int, int, int]] = []
     for wish, index, rank, surplus in surpluses(program, weights, rows, pots, -np.inf):
-        left = surplus - applications.get(index, 0.0)
+        left = surplus - applications[index]
+        if left.max() < least:
+            continue
         # Of fairs that are worth the same each request begins with another, or all would crowd into one.
         turned = (np.arange(len(left)) - STRIDE * index) % len(left)
         best = np.lexsort((turned, -left))[:AT_ONCE]
