@@ -89,6 +89,11 @@ class Program:
             self._ask(index)
 
     @property
+    def targets(self) -> list[int]:
+        """The columns of targets."""
+        return [column for column, what in enumerate(self.columns) if isinstance(what, Target)]
+
+    @property
     def reached(self) -> set[int]:
         """Candidates that some run suits."""
         asking = {column.index for column in self.columns if isinstance(column, Ask)}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -81,6 +82,8 @@ class Relaxation:
         self._rows = 0
         self.shut: set[int] = set()
         self.full: list[int] = []
+        self.tight: set[int] = set()
+        self.filled: set[int] = set()
         self.primal = True
         self._interior = False
         self.extend()
@@ -184,6 +187,7 @@ class Relaxation:
         self._held.append(held)
         self._faces.append(face)
         self._shut(face, Matrix.of(self._program), 0)
+        self.tight.update(face.tight().tolist())
         for row in face.tight().tolist():
             if self._row[row] == DROPPED:
                 continue
@@ -198,6 +202,7 @@ class Relaxation:
             self._engine.changeColBounds(column, 0.0, 0.0)
             self.shut.add(column)
         self.full = np.flatnonzero(losses < -face.gap).tolist()
+        self.filled.update(self.full)
         for column in self.full:
             upper = _upper(self._program, [column])[0]
             self._engine.changeColBounds(column, upper, upper)
@@ -263,6 +268,8 @@ class Trial:
         rows: that are kept (cuts that do not bind may be left out).
         gains: (all columns,) the goal.
         held: values that must not be lost, and their (all columns,) gains.
+        tight: rows that must be filled.
+        full: columns that must be as large as they can.
     """
 
     def __init__(
@@ -272,18 +279,20 @@ class Trial:
         rows: Sequence[int],
         gains: IntArray,
         held: Sequence[tuple[int, IntArray]],
+        tight: AbstractSet[int] = frozenset(),
+        full: AbstractSet[int] = frozenset(),
     ) -> None:
         self._columns, self._count = columns, len(program.columns)
-        self._empty_is_allowed = all(value <= 0 for value, _ in held) and not program.forced
+        self._empty_is_allowed = all(value <= 0 for value, _ in held) and not (program.forced or tight or full)
         place = {row: position for position, row in enumerate(rows)}
         lp = highspy.HighsLp()
         lp.num_col_, lp.num_row_ = len(columns), len(rows) + len(held)
         lp.col_cost_ = -gains[columns].astype(float)
-        lp.col_lower_ = np.zeros(len(columns))
         lp.col_upper_ = _upper(program, columns.tolist(), whole=True)
-        lp.row_lower_ = np.array(
-            [1.0 if row in program.forced else -np.inf for row in rows] + [float(value) for value, _ in held]
-        )
+        lp.col_lower_ = np.where([column in full for column in columns.tolist()], lp.col_upper_, 0.0)
+        filled = tight | program.forced
+        least = [float(program.bounds[row]) if row in filled else -np.inf for row in rows]
+        lp.row_lower_ = np.array(least + [float(value) for value, _ in held])
         lp.row_upper_ = np.array([float(program.bounds[row]) for row in rows] + [np.inf] * len(held))
         starts, index, value = [0], [], []
         for column in columns.tolist():

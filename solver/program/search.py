@@ -30,8 +30,6 @@ BASIC_CUTS_AT_ONCE = 100
 MIXED_IN = 60
 NEAR = 2
 """Neighbourhoods of the relaxation's solution that are looked at between rounds of cutting."""
-LOOK_AFTER = 1
-"""Rounds in which the relaxation promises the same before a whole solution is looked for; twice as many each time."""
 FEW = 20
 """Cuts of one prime that are enough for a round."""
 ROUNDS = 40
@@ -114,7 +112,8 @@ class Search:
     def _optimum(self, step: Step) -> Solved:
         self._relaxation.aim(self._program.gains(step), afresh=True, interior=self._last is None)
         self._by_primes(step, self._priced(step, STARTED))
-        relaxed, look = self._priced(step), self._may_crowd
+        relaxed = self._priced(step)
+        look = self._may_crowd or self._is_whole(relaxed)
         while True:
             try:
                 relaxed, best = self._best(step, relaxed, look=look)
@@ -188,7 +187,7 @@ class Search:
 
     def _by_basis(self, step: Step, relaxed: Relaxed, best: IntArray | None) -> tuple[Relaxed, IntArray | None]:
         """Cut by rows of the basis until a whole solution is as good as the relaxation."""
-        promised, since, patience = math.inf, 0, LOOK_AFTER
+        promised, since, patience = math.inf, 0, 0
         for _ in range(BASIC_ROUNDS):
             if not self._broken(relaxed.x).any():
                 break
@@ -202,10 +201,10 @@ class Search:
             relaxed = self._priced(step)
             since = since + 1 if self._promised(relaxed) == promised else 0
             promised = self._promised(relaxed)
-            if since >= patience:
+            if since >= (patience if self._is_whole(relaxed) else patience + 1):
                 best = self._look(step, relaxed, best)
                 # What is promised may be too much: it takes more cuts, and looking again would only take time.
-                since, patience = 0, 2 * patience
+                since, patience = 0, 2 * patience + 1
             if not self._short(step, best, relaxed):
                 break
         return relaxed, best
@@ -213,12 +212,15 @@ class Search:
     def _look(self, step: Step, relaxed: Relaxed, best: IntArray | None) -> IntArray | None:
         """The best whole solution near the relaxation's."""
         # A promise that is not whole seldom holds: then only the nearest solutions are looked at.
-        whole = relaxed.value - self._promised(relaxed) < EPSILON
+        whole = self._is_whole(relaxed)
         for columns in islice(self._near(relaxed, best, step), NEAR if whole else 1):
-            best = self._trial(step, relaxed, columns, best)
+            best = self._trial(step, relaxed, columns, best, exactly=whole)
             if not self._short(step, best, relaxed):
                 break
         return best
+
+    def _is_whole(self, relaxed: Relaxed) -> bool:
+        return relaxed.value - self._promised(relaxed) < EPSILON
 
     @staticmethod
     def _promised(relaxed: Relaxed) -> int:
@@ -303,14 +305,27 @@ class Search:
         columns: IntArray,
         best: IntArray | None,
         most_nodes: int | None = MOST_NODES,
+        *,
+        exactly: bool = False,
     ) -> IntArray | None:
+        """The better of a solution and a whole one among some columns, which may have to be as good as promised."""
         rows = [
             row
             for row, kind in enumerate(self._program.row_kind)
             if kind is not Row.CUT or relaxed.prices[row] > EPSILON
         ]
-        held = [(one.value, self._program.gains(one.step)) for one in self._held]
-        trial = Trial(self._program, columns, rows, self._program.gains(step), held)
+        held = [
+            (one.value, self._program.gains(one.step))
+            for one, face in zip(self._held, self._faces, strict=True)
+            if face.gap
+        ]
+        tight, full = self._relaxation.tight, self._relaxation.filled
+        if exactly:
+            # Whoever is as good as the relaxation fills every row that has a price, and every target that pays.
+            tight = tight | set(np.flatnonzero(np.abs(relaxed.prices) > EPSILON).tolist())
+            paying = [column for column in self._program.targets if relaxed.reduced[column] < -EPSILON]
+            full = full | (set(paying) - self._relaxation.shut)
+        trial = Trial(self._program, columns, rows, self._program.gains(step), held, tight, full)
         found = trial.solve(self._promised(relaxed), most_nodes)
         crowds = set() if found is None else self.numbering.crowds(found)
         if crowds:
