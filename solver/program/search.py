@@ -309,11 +309,6 @@ class Search:
         exactly: bool = False,
     ) -> IntArray | None:
         """The better of a solution and a whole one among some columns, which may have to be as good as promised."""
-        rows = [
-            row
-            for row, kind in enumerate(self._program.row_kind)
-            if kind is not Row.CUT or relaxed.prices[row] > EPSILON
-        ]
         held = [
             (one.value, self._program.gains(one.step))
             for one, face in zip(self._held, self._faces, strict=True)
@@ -325,6 +320,11 @@ class Search:
             tight = tight | set(np.flatnonzero(np.abs(relaxed.prices) > EPSILON).tolist())
             paying = [column for column in self._program.targets if relaxed.reduced[column] < -EPSILON]
             full = full | (set(paying) - self._relaxation.shut)
+        rows = [
+            row
+            for row, kind in enumerate(self._program.row_kind)
+            if kind is not Row.CUT or relaxed.prices[row] > EPSILON or row in tight
+        ]
         trial = Trial(self._program, columns, rows, self._program.gains(step), held, tight, full)
         found = trial.solve(self._promised(relaxed), most_nodes)
         crowds = set() if found is None else self.numbering.crowds(found)
