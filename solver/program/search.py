@@ -295,7 +295,9 @@ class Search:
             if not self._short(step, best, relaxed):
                 break
         if best is None:
-            best = self._trial(step, relaxed, np.arange(len(self._program.columns)), best, None)
+            every = np.arange(len(self._program.columns))
+            shut = np.isin(every, list(self._relaxation.shut))
+            best = self._trial(step, relaxed, every[~shut], best, None)
         return best
 
     def _trial(
