@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import random
 from dataclasses import replace
 
@@ -14,9 +13,10 @@ from fairalloc.guarantee import with_guarantees
 from solver import verify
 from solver.queue import solve_queue
 from tests.placing import Given, Run
+from tests.scale import instances
 from tests.serving import QueueSeason
 
-INSTANCES = int(os.environ.get("FAIRALLOC_QUEUE_KEEPS_INSTANCES", "400"))
+INSTANCES = instances(200)
 SORTS = {
     "several stalls": {},
     "stalls guaranteed": {"sure": True},
@@ -30,18 +30,15 @@ def sites_of(placement):
 
 
 def allocated_again(rng: random.Random, sort: str) -> QueueSeason:
-    """A season in which two changed places in the queue since it was allocated, with some runs held at random."""
+    """A season in which somebody or other holds what suits them, and two changed places in the queue since."""
     season = QueueSeason(rng, **SORTS[sort])
-    before = {p.application_no: sites_of(p) for p in solve_queue(season.request).placements}
-    taken = {site for run in before.values() for site in run}
-    for candidate in season.request.candidates:
-        here = [run for run, _ in season.placements(candidate)]
-        if here and rng.random() < 0.4:
-            run = tuple(season.numbers.sites[site.site_id] for site in rng.choice(here))
-            others = taken - set(before.get(candidate.application_no, ()))
-            if others.isdisjoint(run):
-                before[candidate.application_no] = run
-                taken = others | set(run)
+    held: dict[int, tuple[int, ...]] = {}
+    for candidate in rng.sample(season.request.candidates, len(season.request.candidates)):
+        taken = {site for run in held.values() for site in run}
+        runs = [tuple(season.numbers.sites[s.site_id] for s in run) for run, _ in season.placements(candidate)]
+        free = [run for run in runs if taken.isdisjoint(run)]
+        if free and rng.random() < 0.8:
+            held[candidate.application_no] = rng.choice(free)
     one, other = rng.choice(season.request.candidates), rng.choice(season.request.candidates)
     places = {one.application_no: other.position, other.application_no: one.position}
     candidates = tuple(
@@ -50,7 +47,7 @@ def allocated_again(rng: random.Random, sort: str) -> QueueSeason:
     )
     if season.rules.numbering.returning == "guarantee":  # who is sure of a stall depends on who comes first
         candidates = with_guarantees(season.rules, season.request.sites, candidates, season.request.returning, {})
-    season.request = replace(season.request, candidates=candidates, standing=before)
+    season.request = replace(season.request, candidates=candidates, standing=held)
     season._runs.clear()  # and so do the placements that it knows
     return season
 
