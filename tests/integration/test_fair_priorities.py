@@ -9,7 +9,9 @@ from collections import Counter
 
 import pytest
 
+from fairalloc.binding import Bind, bindings
 from fairalloc.errors import InvalidDataError
+from fairalloc.ground import Ground
 from fairalloc.rules import parse_rules
 from solver import verify
 from solver.queue import service, solve_queue
@@ -172,6 +174,18 @@ def check_what_is_told(season, result, seed):
     assert len(found) == len(expected), f"{seed}"
 
 
+def check_what_binds(season, result):
+    """Who could have a place is told just that at each choice that is listed, and nothing of goals anywhere."""
+    ground = Ground(season.request, result.placements)
+    for candidate in season.request.candidates:
+        listed = {b.choice for b in result.blocking if b.application_no == candidate.application_no}
+        for choice, binding in zip(candidate.choices, bindings(ground, candidate, solve_queue, listed), strict=True):
+            assert "goals" not in binding.words
+            if choice.fair_id is not None and binding.bind is not Bind.NOTHING:
+                assert (binding.bind is Bind.EXCHANGES) == (str(choice) in listed)
+                assert binding.bind is not Bind.EXCHANGES or "you could stand there" in binding.words
+
+
 def kept_season(seed):
     season = QueueSeason(random.Random(seed), kept=True, first=True)
     return season if season.rules.quotas or season.rules.minimums or season.rules.fair_priorities else None
@@ -197,6 +211,7 @@ def test_what_is_not_stable_is_told(monkeypatch):
         result = solve_queue(kept_season(seed).request)
         assert result.blocking
         check_what_is_told(kept_season(seed), result, seed)
+        check_what_binds(kept_season(seed), result)
 
 
 def test_only_the_queue_knows_fair_priorities():
