@@ -122,7 +122,7 @@ def test_a_season_runs_through_to_the_audit(fairalloc, counted_folder):
     assert 'id="cutoffs"' not in page
     code, out, _ = fairalloc("compare", counted_folder, "--json")
     names = [variant["name"] for variant in json.loads(out)]
-    assert names[:3] == ["as the rules are", "mechanism optimal", "mechanism queue"]
+    assert names[:3] == ["as the rules are", "mechanism optimal, goals priority, choices", "mechanism queue"]
     assert "without documents" in names
     assert json.loads(out)[0]["placed"] == run["placed"]
 
