@@ -62,10 +62,9 @@ types: setup-dev  ## Check types
 bench: setup-dev  ## Measure; writes .bench/results.json and prints a table
 	$(BIN)/python -m tests.benchmarks
 
-soak: setup-dev  ## The random tests for longer: ten times the instances, kills of a full season
-	FAIRALLOC_ORACLE_INSTANCES=100000 FAIRALLOC_SEVERAL_INSTANCES=20000 FAIRALLOC_KILLS=10 FAIRALLOC_KILL_SIZE=20000 \
-	  $(BIN)/python -m pytest -n $(JOBS) -q tests/integration/test_oracles.py tests/integration/test_several_stalls.py \
-	  tests/integration/test_certificates.py tests/e2e/test_interruption.py tests/integration/test_node_crashes.py
+soak: setup-dev  ## The random tests for longer: forty times the instances, a million rows, kills of a full season
+	FAIRALLOC_TIMES=40 FAIRALLOC_BAD_ROWS=1000000 FAIRALLOC_KILLS=10 FAIRALLOC_KILL_SIZE=20000 \
+	  $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q tests/integration tests/rules tests/e2e/test_interruption.py
 
 docs: setup-dev  ## Write docs/commands.md anew
 	$(BIN)/python -m docs.generate

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from fairalloc.allocation import Candidate
+from fairalloc.allocation import Candidate, Solve
 from fairalloc.ground import Ground
+from fairalloc.leaving_out import LeavingOut
 from fairalloc.ledger import ApplicationNo
-from fairalloc.model import Choice
+from fairalloc.model import Choice, FairId
 from fairalloc.numbering import application_label
 from fairalloc.rules import Cap, FairCap
 from fairalloc.rules.base import Rule
@@ -37,6 +38,11 @@ class Bind(StrEnum):
     GOALS = "goals"
     QUEUE = "queue"
     COUNTS = "counts"
+    EXCHANGES = "exchanges without end"
+
+
+LEFT_OUT = (Bind.QUOTA, Bind.MINIMUM, Bind.FAIR_PRIORITY)
+"""Rules that let in somebody from behind, and bind only whoever would be let in without them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,14 +56,25 @@ class Binding:
     holders: tuple[ApplicationNo, ...] = ()
 
 
-def bindings(ground: Ground, candidate: Candidate) -> tuple[Binding, ...]:
-    """What keeps the application from each choice; ``NOTHING`` from the one that it was placed by, and those below."""
+def bindings(
+    ground: Ground, candidate: Candidate, solve: Solve | None = None, blocking: Collection[str] = ()
+) -> tuple[Binding, ...]:
+    """What keeps the application from each choice; ``NOTHING`` from the one that it was placed by, and those below.
+
+    Args:
+        ground: the allocation.
+        candidate: whose choices are looked at.
+        solve: the solver, by which is seen whether a quota, a minimum or a fair's own order is what keeps it out; see
+            :class:`LeavingOut` for what is told without.
+        blocking: choices of this application that the certificate lists as `blocking`.
+    """
+    again = LeavingOut(ground, solve)
     held = ground.placed.get(candidate.application_no)
     return tuple(
         Binding(Bind.NOTHING, "your place." if rank == held.choice_rank else "below your place.")
         if held is not None and rank >= held.choice_rank
-        else _binding(ground, candidate, choice)
-        for rank, choice in enumerate(candidate.choices, start=1)
+        else _binding(ground, candidate, rank, again, blocking)
+        for rank in range(1, len(candidate.choices) + 1)
     )
 
 
@@ -67,14 +84,19 @@ def headline(found: Sequence[Binding]) -> Binding:
     return next((binding for binding in missed if binding.bind is not Bind.NO_SITE), (missed or list(found))[0])
 
 
-def _binding(ground: Ground, candidate: Candidate, choice: Choice) -> Binding:
-    width = candidate.stalls_min
+def _binding(ground: Ground, candidate: Candidate, rank: int, again: LeavingOut, blocking: Collection[str]) -> Binding:
+    choice, width = candidate.choices[rank - 1], candidate.stalls_min
     runs: dict[str, list[Run]] = {}
     for fair, run in ground.reached(candidate, choice, width):
         runs.setdefault(fair, []).append(run)
     if not runs:
         return _no_site(ground, candidate, choice)
-    at = [_at_fair(ground, candidate, fair, of_fair) for fair, of_fair in runs.items()]
+    at = [
+        _exchanges(ground)
+        if str(Choice(FairId(fair), choice.number)) in blocking
+        else _at_fair(ground, candidate, fair, of_fair, rank, again)
+        for fair, of_fair in runs.items()
+    ]
     if len(at) == 1:
         return at[0]
     # Any fair: what binds at most of the fairs, the queue before the rest.
@@ -85,7 +107,7 @@ def _binding(ground: Ground, candidate: Candidate, choice: Choice) -> Binding:
     return Binding(bind, first.words if len(how_often) == 1 else f"{told}.", first.rule_id, first.clause, first.holders)
 
 
-def _at_fair(ground: Ground, candidate: Candidate, fair: str, runs: list[Run]) -> Binding:
+def _at_fair(ground: Ground, candidate: Candidate, fair: str, runs: list[Run], rank: int, again: LeavingOut) -> Binding:
     rules = ground.rules
     full = ground.full_cap(candidate, fair, candidate.stalls_min)
     if full is not None:
@@ -97,7 +119,8 @@ def _at_fair(ground: Ground, candidate: Candidate, fair: str, runs: list[Run]) -
             words = f"what is left stands too close to {_names(near)}, of the same goods."
             return _by(Bind.SPACING, rules.spacing, words, near)
     if free:
-        return _by(Bind.GOALS, rules.mechanism, "sites were left over that the goals do not give to you.", ())
+        words = "sites were left over that the goals do not give to you."
+        return _exchanges(ground) if rules.mechanism.name == "queue" else _by(Bind.GOALS, rules.mechanism, words, ())
     holders = sorted(
         {ground.holder[number] for run in runs for number in run if number in ground.holder},
         key=lambda number: ground.candidates[number].position,
@@ -105,8 +128,31 @@ def _at_fair(ground: Ground, candidate: Candidate, fair: str, runs: list[Run]) -
     behind = [
         n for n in holders if ground.candidates[n].position > candidate.position and n != candidate.application_no
     ]
-    special = next((found for n in behind if (found := _overtaking(ground, candidate, n, fair)) is not None), None)
-    return special or _in_turn(ground, holders, behind)
+    special = {n: found for n in behind if (found := _overtaking(ground, candidate, n, fair)) is not None}
+    for found in special.values():
+        if found.bind not in LEFT_OUT or again.would_have(candidate, found.rule_id, fair, rank):
+            return found
+    others = [number for number in behind if number not in special]
+    if special and not others:
+        return _out_anyway(ground, candidate, next(iter(special.values())), runs, again)
+    return _in_turn(ground, holders, others)
+
+
+def _out_anyway(ground: Ground, candidate: Candidate, found: Binding, runs: list[Run], again: LeavingOut) -> Binding:
+    """Whom a rule lets in ahead of somebody whom it does not keep out."""
+    first = again.all_come_first(candidate, found.rule_id, runs)
+    bind, rule = (Bind.QUEUE, ground.rules.priority) if first else (Bind.GOALS, ground.rules.mechanism)
+    words = f"{found.words[:-1]}, and without that rule others would come before you there as well."
+    return _by(bind, rule, words, found.holders)
+
+
+def _exchanges(ground: Ground) -> Binding:
+    """In the queue there may be no outcome that everybody accepts, where who comes first is not the same everywhere."""
+    words = (
+        "you could stand there with all ahead of you in line, but when all who could do better asked again, others lost"
+        " their places, and so on; the certificate lists what was left of that (`blocking`)."
+    )
+    return _by(Bind.EXCHANGES, ground.rules.mechanism, words, ())
 
 
 def _in_turn(ground: Ground, holders: Sequence[ApplicationNo], behind: Sequence[ApplicationNo]) -> Binding:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
@@ -31,6 +33,40 @@ def cli(tmp_path: Path) -> Cli:
         if expect is not None:
             assert done.returncode == expect, f"{words}\n{done.stdout}\n{done.stderr}"
         return done
+
+    return run
+
+
+def run_inside(folder: Path, *arguments: object, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
+    """Runs `fairalloc` in a folder without a process of its own: most of what a short command takes is its start."""
+    import cli
+
+    stdout, stderr = io.StringIO(), io.StringIO()
+    words = ["fairalloc", *map(str, arguments)]
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+        patch.chdir(folder)
+        patch.setattr(sys, "argv", words)
+        patch.setenv("NO_COLOR", "1")
+        patch.setenv("COLUMNS", "200")
+        for name in ("FAIRALLOC_STATE", "FAIRALLOC_DB", "FAIRALLOC_RPC"):
+            patch.delenv(name, raising=False)
+        try:
+            cli.main()
+            code = 0
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    done = subprocess.CompletedProcess(words, code, stdout.getvalue(), stderr.getvalue())
+    if expect is not None:
+        assert code == expect, f"{words}\n{done.stdout}\n{done.stderr}"
+    return done
+
+
+@pytest.fixture
+def inside(tmp_path: Path) -> Cli:
+    """As `cli`, without a process of its own."""
+
+    def run(*arguments: object, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
+        return run_inside(tmp_path, *arguments, expect=expect)
 
     return run
 

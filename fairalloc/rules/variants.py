@@ -52,13 +52,27 @@ MECHANISMS = ("optimal", "queue", "quota-queue")
 def with_mechanism(rules: Rules, name: str) -> Rules:
     """The rules with another mechanism.
 
-    `optimal` with its usual goals where the season names none, `quota-queue` with its usual table.
+    `optimal` with the goals that its rules call for where the season names none, `quota-queue` with its usual table.
 
     Raises:
         UsageError: when there is no such mechanism, or it cannot serve the season.
     """
-    goals = [goal.value for goal in rules.mechanism.goals] or [Goal.PRIORITY.value, Goal.CHOICES.value]
+    goals = rules.mechanism.goals or goals_called_for(rules)
     return _with(rules, name, goals if name == "optimal" else None)
+
+
+def goals_called_for(rules: Rules) -> tuple[Goal, ...]:
+    """The goals that a season without any is measured by: those that its rules need, and the queue and choices."""
+    soft = rules.spacing is not None and rules.spacing.strength == "soft"
+    wanted = {
+        Goal.RESERVES: bool(rules.quotas),
+        Goal.MINIMUMS: bool(rules.minimums),
+        Goal.PRIORITY: True,
+        Goal.CHOICES: True,
+        Goal.EXTRA_STALLS: rules.stalls.multiple == "adjacent",
+        Goal.COMFORT: soft,
+    }
+    return tuple(goal for goal, is_wanted in wanted.items() if is_wanted)
 
 
 def with_goals(rules: Rules, goals: Sequence[str]) -> Rules:

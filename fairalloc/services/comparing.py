@@ -80,7 +80,7 @@ def _usual(rules: Rules, season: SeasonInput, say: Callable[[str], None]) -> Ite
 
 
 def _by_mechanism(rules: Rules, season: SeasonInput, name: str) -> Variant:
-    """The season by another mechanism.
+    """The season by another mechanism; its name tells the goals, where the season names none.
 
     Raises:
         UsageError: when that cannot serve the rules, or the decisions made beforehand.
@@ -89,4 +89,5 @@ def _by_mechanism(rules: Rules, season: SeasonInput, name: str) -> Variant:
     if by_application(season.preallocations) and not variant.keeps_decisions:
         message = f"the mechanism {name} cannot keep the applications of preallocations.csv on their sites"
         raise UsageError("rules.decisions", message, "compare other variants")
-    return Variant(f"mechanism {name}", variant)
+    chosen = "" if name != "optimal" or rules.mechanism.goals else f", goals {', '.join(variant.mechanism.goals)}"
+    return Variant(f"mechanism {name}{chosen}", variant)

@@ -82,7 +82,8 @@ def explain(store: Store, context: SeasonContext, number: int, solve: Solve | No
     beforehand = given_beforehand(outcome.values())
     cut_offs = CutOffs(context.rules, context.season.sites, Limits.of(proofs), taken, view.candidates, beforehand)
     held = int(outcome[view.label]["choice_rank"] or 0)
-    found = bindings(ground, candidate)
+    listed = {row["choice"] for row in proofs.get("blocking", ()) if row["application_id"] == view.label}
+    found = bindings(ground, candidate, solve, listed)
     reports = tuple(
         ChoiceReport(rank, choice, Room.HELD) if rank == held else cut_offs.report(rank, choice, asker)
         for rank, choice in enumerate(candidate.choices, start=1)

@@ -1,4 +1,4 @@
-"""Which stalls, once everybody is admitted: extra ones in queue order as far as they go, then who returns where.
+"""Which stalls, once everybody is admitted: extra ones in queue order as far as they go, then who stays and returns.
 
 Nobody's choice changes, and nobody loses a stall for somebody else's extra one.
 """
@@ -61,7 +61,7 @@ def _widest(offers: Offers, cell: Cell, proposal: Proposal, counted: dict[str, i
 
 
 def number_stalls(request: AllocationRequest, served: Served, seats: Sequence[Seat]) -> dict[ApplicationNo, Run]:
-    """Everyone's stalls; as many as possible of those who return stand where they stood."""
+    """Everyone's stalls: as many as possible stay exactly where they stand, then as many return to one held before."""
     own: dict[ApplicationNo, set[SiteNo]] = defaultdict(set)
     if request.rules.numbering.returning != "ignore":
         for number, site in request.returning:
@@ -71,47 +71,60 @@ def number_stalls(request: AllocationRequest, served: Served, seats: Sequence[Se
         at[seat.cell].append(seat)
     given: dict[ApplicationNo, Run] = {}
     for key in sorted(at):
-        runs = served.cells[key].runs()
-        here = {seat.candidate.application_no: own[seat.candidate.application_no] for seat in at[key]}
-        hopes = [
-            seat for seat in at[key] if any(here[seat.candidate.application_no] & set(r) for r in seat.demand.runs)
-        ]
-        handed = _hand_out(at[key], runs, here)
-        if any(not here[seat.candidate.application_no] & set(handed[seat.candidate.application_no]) for seat in hopes):
-            handed = _hand_out(at[key], *_keep_most(at[key], hopes, here))
+        worth = _worth(at[key], own, request.standing)
+        handed = _hand_out(at[key], served.cells[key].runs(), worth)
+        if any(of and of.get(handed[number], 0) < max(of.values()) for number, of in worth.items()):
+            handed = _hand_out(at[key], *_worth_most(at[key], worth))
         given |= handed
     return given
 
 
+def _worth(
+    seats: Sequence[Seat], own: Mapping[ApplicationNo, set[SiteNo]], standing: Mapping[ApplicationNo, Run]
+) -> dict[ApplicationNo, dict[Run, int]]:
+    """What runs are worth to each at a fair: one to who returns, and more than all that together to who stays."""
+    stay = len(seats) + 1
+    return {
+        number: {
+            run: value
+            for run in seat.demand.runs
+            if (value := stay * (standing.get(number) == run) + (not own[number].isdisjoint(run)))
+        }
+        for seat in seats
+        for number in [seat.candidate.application_no]
+    }
+
+
 def _hand_out(
-    seats: Sequence[Seat], runs: Seats, own: Mapping[ApplicationNo, set[SiteNo]], kept: Mapping[ApplicationNo, Run] = {}
+    seats: Sequence[Seat],
+    runs: Seats,
+    worth: Mapping[ApplicationNo, Mapping[Run, int]],
+    kept: Mapping[ApplicationNo, Run] = {},
 ) -> dict[ApplicationNo, Run]:
-    """Runs to those whose demand they meet: first to who stood there, then in queue order."""
+    """Runs to those whose demand they meet: in queue order, first to those to whom one is worth most."""
     left = {demand: sorted(given) for demand, given in runs.items()}
     given = dict(kept)
-    for seat in seats:
-        number = seat.candidate.application_no
-        if number not in given:
-            run = next((run for run in left.get(seat.demand, ()) if own[number] & set(run)), None)
-            if run is not None:
-                left[seat.demand].remove(run)
-                given[number] = run
+    for value in sorted({value for of in worth.values() for value in of.values()}, reverse=True):
+        for seat in seats:
+            number = seat.candidate.application_no
+            if number not in given:
+                run = next((run for run in left.get(seat.demand, ()) if worth[number].get(run) == value), None)
+                if run is not None:
+                    left[seat.demand].remove(run)
+                    given[number] = run
     for seat in seats:
         if seat.candidate.application_no not in given:
             given[seat.candidate.application_no] = left[seat.demand].pop(0)
     return given
 
 
-def _keep_most(
-    seats: Sequence[Seat], hopes: Sequence[Seat], own: Mapping[ApplicationNo, set[SiteNo]]
-) -> tuple[Seats, Mapping[ApplicationNo, set[SiteNo]], Mapping[ApplicationNo, Run]]:
-    """The seating of a fair that puts the most returning vendors on a stall they held."""
-    numbers = [seat.candidate.application_no for seat in hopes]
-    found = whole_seating(
-        Counter(seat.demand for seat in seats),
-        [(seat.demand, own[number]) for seat, number in zip(hopes, numbers, strict=True)],
-    )
+def _worth_most(
+    seats: Sequence[Seat], worth: Mapping[ApplicationNo, Mapping[Run, int]]
+) -> tuple[Seats, Mapping[ApplicationNo, Mapping[Run, int]], Mapping[ApplicationNo, Run]]:
+    """The seating of a fair that is worth most to those who stand there, or did before."""
+    hopes = [(seat.candidate.application_no, seat.demand) for seat in seats if worth[seat.candidate.application_no]]
+    found = whole_seating(Counter(seat.demand for seat in seats), [(demand, worth[number]) for number, demand in hopes])
     if found is None:
         raise FairallocError("solver.stalls", "a fair could not be numbered", "report this season")
     runs, kept = found
-    return runs, own, {numbers[place]: run for place, run in kept.items()}
+    return runs, worth, {hopes[place][0]: run for place, run in kept.items()}

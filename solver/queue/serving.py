@@ -42,6 +42,7 @@ def serve(request: AllocationRequest) -> AllocationResult:
         blocking=tuple(
             Blocking(p.candidate.application_no, str(_at(p.offer.cell[0], p.offer.choice))) for p in served.blocking
         ),
+        standing=request.standing,
     )
 
 

@@ -3,26 +3,26 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import highspy
 import numpy as np
 
 from fairalloc.errors import FairallocError
-from fairalloc.ledger import SiteNo
 from solver.program.runs import Run
 from solver.queue.seating import Seats
 from solver.queue.walls import Demand
 
+Hope = tuple[Demand, Mapping[Run, int]]
+"""A demand, and what some of its runs are worth to somebody who asks it, at least 1 each."""
 
-def whole_seating(
-    wanted: Mapping[Demand, int], hopes: Sequence[tuple[Demand, Iterable[SiteNo]]] = ()
-) -> tuple[Seats, dict[int, Run]] | None:
-    """Seat so many of each demand, with as many hopes as possible met; None where they cannot all be seated.
+
+def whole_seating(wanted: Mapping[Demand, int], hopes: Sequence[Hope] = ()) -> tuple[Seats, dict[int, Run]] | None:
+    """Seat so many of each demand, worth as much as possible to those with hopes; None where they cannot all be seated.
 
     Args:
         wanted: how many of each demand.
-        hopes: somebody among them with that demand who would like a run with one of these sites.
+        hopes: of somebody among them each.
 
     Returns:
         runs by demand, and for each hope that is met, by its place, the run that meets it.
@@ -33,9 +33,7 @@ def whole_seating(
     columns: list[tuple[Demand, Run, int | None]] = [
         (of, run, None) for of, number in wanted.items() if number for run in of.runs
     ]
-    columns += [
-        (of, run, place) for place, (of, sites) in enumerate(hopes) for run in of.runs if not set(sites).isdisjoint(run)
-    ]
+    columns += [(of, run, place) for place, (of, worth) in enumerate(hopes) for run in of.runs if run in worth]
     rows: dict[object, int] = {of: row for row, of in enumerate(of for of, number in wanted.items() if number)}
     starts, index = [0], list[int]()
     for of, run, place in columns:
@@ -44,7 +42,7 @@ def whole_seating(
         starts.append(len(index))
     lp = highspy.HighsLp()
     lp.num_col_, lp.num_row_ = len(columns), len(rows)
-    lp.col_cost_ = np.array([-float(place is not None) for *_, place in columns])
+    lp.col_cost_ = np.array([0.0 if place is None else -float(hopes[place][1][run]) for _, run, place in columns])
     lp.col_lower_, lp.col_upper_ = np.zeros(len(columns)), np.ones(len(columns))
     lp.row_lower_ = np.array([float(wanted[name]) if isinstance(name, Demand) else -np.inf for name in rows])
     lp.row_upper_ = np.array([float(wanted[name]) if isinstance(name, Demand) else 1.0 for name in rows])
@@ -76,7 +74,7 @@ def whole_seating(
 
 def _seats_all(
     wanted: Mapping[Demand, int],
-    hopes: Sequence[tuple[Demand, Iterable[SiteNo]]],
+    hopes: Sequence[Hope],
     seats: Seats,
     met: Mapping[int, Run],
 ) -> None:

@@ -12,10 +12,10 @@ import time
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, run_inside
 
-APPLICATIONS = int(os.environ.get("FAIRALLOC_KILL_SIZE", "1000"))
-KILLS = int(os.environ.get("FAIRALLOC_KILLS", "10"))
+APPLICATIONS = int(os.environ.get("FAIRALLOC_KILL_SIZE", "500"))
+KILLS = int(os.environ.get("FAIRALLOC_KILLS", "6"))
 
 
 def start(folder):
@@ -39,18 +39,11 @@ def undisturbed(tmp_path_factory):
     return folder, result, duration, journal_transactions(folder), audited_history(folder)
 
 
-def chain_of(folder, cli_words):
-    words = (sys.executable, str(ROOT / "cli.py"), *cli_words)
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
-    return json.loads(done.stdout)
-
-
 @pytest.mark.parametrize("kill", range(KILLS))
 def test_killed_and_started_again(kill, undisturbed, tmp_path):
     reference, result, duration, transactions, steps = undisturbed
     rng = random.Random(kill)
-    # One kill somewhere in each tenth of the run, sometimes a second one soon after the restart.
+    # One kill somewhere in each part of the run, sometimes a second one soon after the restart.
     moments = [duration * (kill + rng.random()) / KILLS]
     if kill % 3 == 0:
         moments.append(duration * rng.random() * 0.6)
@@ -79,8 +72,7 @@ def journal_transactions(folder):
     """Hashes of all transactions of the chain, in order, from an export of it."""
     if not (folder / ".fairalloc" / "node").is_dir():
         return []
-    words = (sys.executable, str(ROOT / "cli.py"), "export", "chain.jsonl")
-    done = subprocess.run(words, cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+    done = run_inside(folder, "export", "chain.jsonl", expect=None)
     if done.returncode != 0:
         return []  # killed before the chain began
     blocks = [json.loads(line) for line in (folder / "chain.jsonl").read_text().splitlines()[1:-1]]
@@ -89,5 +81,6 @@ def journal_transactions(folder):
 
 def audited_history(folder):
     """Status, reason and sequence number of every step of some applications."""
-    views = (chain_of(folder, ("status", f"A{number:06d}", "--json")) for number in (7, APPLICATIONS // 2))
+    labels = (f"A{number:06d}" for number in (7, APPLICATIONS // 2))
+    views = (json.loads(run_inside(folder, "status", label, "--json").stdout) for label in labels)
     return [[(step["status"], step["reason_code"], step["seq"]) for step in view["history"]] for view in views]

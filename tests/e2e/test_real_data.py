@@ -47,16 +47,16 @@ def test_a_real_market_day_in_amsterdam(real_data, cli, tmp_path):
         assert row["reason"].split()[-1] in words
 
 
-def test_moscows_fairs_and_product_groups(real_data, cli, tmp_path):
+def test_moscows_fairs_and_product_groups(real_data, inside, tmp_path):
     moscow = real_data / "moscow"
-    made = cli(
+    made = inside(
         *("synth", "moscow", "--applications", 4000),
         *("--fairs", moscow / "fairs.csv", "--groups", moscow / "product_groups.csv"),
     )
     assert "4,000 applications" in made.stdout
-    season = json.loads(cli("run", "moscow", "--out", "bundle", "--json").stdout)
+    season = json.loads(inside("run", "moscow", "--out", "bundle", "--json").stdout)
     assert season["audit"]["findings"] == []
     assert set(season["proven"]) == {"priority", "choices"}
     fairs = list(csv.DictReader((tmp_path / "bundle" / "fairs.csv").open(encoding="utf-8")))
     assert len(fairs) == 99
-    assert "audit passed" in cli("audit", "bundle").stdout
+    assert "audit passed" in inside("audit", "bundle").stdout

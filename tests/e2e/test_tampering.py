@@ -4,31 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import sqlite3
-import subprocess
-import sys
 
 import pytest
 
 from fairalloc.canonical import csv_bytes, csv_rows, json_bytes
-from tests.conftest import ROOT
-
-
-@pytest.fixture(scope="module")
-def published(tmp_path_factory):
-    """A published season, made once."""
-    folder = tmp_path_factory.mktemp("published")
-    words = (sys.executable, str(ROOT / "cli.py"), "run", "--synthetic", "300", "--out", "bundle")
-    subprocess.run(words, cwd=folder, check=True, capture_output=True, timeout=300)
-    return folder
 
 
 @pytest.fixture
-def copy(published, tmp_path):
-    """A copy of it to spoil, in the folder where the command line runs."""
-    for name in ("bundle", ".fairalloc"):
-        shutil.copytree(published / name, tmp_path / name)
+def copy(season, tmp_path):
+    """A copy of a published season to spoil, in the folder where the command line runs."""
     return tmp_path
 
 
@@ -69,16 +54,16 @@ def test_one_status_in_the_database(copy, cli):
         ("sites.csv", lambda rows: rows[0].update(features="power|water|cold|vehicle"), "statement"),
     ],
 )
-def test_one_row_of_a_published_file(copy, cli, name, change, words, forged):
+def test_one_row_of_a_published_file(copy, inside, name, change, words, forged):
     edit_rows(copy / "bundle", name, change)
     if forged:
         rewrite_manifest(copy / "bundle")
     for command in ("verify", "audit"):
-        said = finding(cli(command, "bundle", expect=5))
+        said = finding(inside(command, "bundle", expect=5))
         assert (words if forged else f"{name}: changed since") in said
 
 
-def test_two_applicants_exchanged_everywhere_in_the_bundle(copy, cli):
+def test_two_applicants_exchanged_everywhere_in_the_bundle(copy, inside):
     """Even a bundle that is consistent in itself is not the one on chain."""
 
     def exchange(rows):
@@ -87,27 +72,27 @@ def test_two_applicants_exchanged_everywhere_in_the_bundle(copy, cli):
 
     edit_rows(copy / "bundle", "outcome.csv", exchange)
     rewrite_manifest(copy / "bundle")
-    assert "on chain ALLOCATED" in finding(cli("audit", "bundle", expect=5))
+    assert "on chain ALLOCATED" in finding(inside("audit", "bundle", expect=5))
 
 
-def test_one_price_of_the_certificate(copy, cli):
+def test_one_price_of_the_certificate(copy, inside):
     certificate = json.loads((copy / "bundle" / "certificate.json").read_text())
     site = next(iter(certificate["goals"][0]["parts"][0]["prices"]))
     certificate["goals"][0]["parts"][0]["prices"][site] += 1
     (copy / "bundle" / "certificate.json").write_bytes(json_bytes(certificate))
-    assert "certificate.json: changed" in finding(cli("verify", "bundle", expect=5))
+    assert "certificate.json: changed" in finding(inside("verify", "bundle", expect=5))
     rewrite_manifest(copy / "bundle")
-    assert "certificate_hash" in finding(cli("verify", "bundle", expect=5))
+    assert "certificate_hash" in finding(inside("verify", "bundle", expect=5))
 
 
-def test_one_rule_after_the_fact(copy, cli):
+def test_one_rule_after_the_fact(copy, inside):
     rules = copy / "bundle" / "season.toml"
     rules.write_text(rules.read_text().replace('"submitted_at", "registration_no"', '"registration_no"'))
     rewrite_manifest(copy / "bundle")
-    assert "season.toml: the chain fixed" in finding(cli("audit", "bundle", expect=5))
+    assert "season.toml: the chain fixed" in finding(inside("audit", "bundle", expect=5))
 
 
-def test_a_statement_rewritten_to_fit(copy, cli):
+def test_a_statement_rewritten_to_fit(copy, inside):
     """The forger rewrites statement, manifest and file alike: the chain still holds the first digest."""
     edit_rows(copy / "bundle", "outcome.csv", lambda rows: rows[0].update(reason="Because."))
     rewrite_manifest(copy / "bundle")
@@ -117,15 +102,17 @@ def test_a_statement_rewritten_to_fit(copy, cli):
     manifest = json.loads(files["manifest.json"])
     manifest["statements"]["allocation"] = allocation_statement(files)
     (copy / "bundle" / "manifest.json").write_bytes(json_bytes(manifest))
-    assert "the allocation statement is not the one that the chain fixed" in finding(cli("audit", "bundle", expect=5))
+    assert "the allocation statement is not the one that the chain fixed" in finding(
+        inside("audit", "bundle", expect=5)
+    )
 
 
-def test_a_missing_file(copy, cli):
+def test_a_missing_file(copy, inside):
     (copy / "bundle" / "certificate.json").unlink()
-    assert "certificate.json: listed in the manifest and missing" in finding(cli("verify", "bundle", expect=5))
+    assert "certificate.json: listed in the manifest and missing" in finding(inside("verify", "bundle", expect=5))
 
 
-def test_the_chain_itself(copy, cli):
+def test_the_chain_itself(copy, inside):
     """The journal is executed again on every start: a changed transaction gives another hash."""
     journal = next((copy / ".fairalloc" / "node").glob("journal.*"))
     with sqlite3.connect(journal) as database:
@@ -133,5 +120,5 @@ def test_the_chain_itself(copy, cli):
         changed = bytearray(raw)
         changed[-100] ^= 1
         database.execute("UPDATE transactions SET raw = ? WHERE block = ?", (bytes(changed), block))
-    done = cli("audit", "bundle", expect=5)
+    done = inside("audit", "bundle", expect=5)
     assert f"block {block}" in done.stderr

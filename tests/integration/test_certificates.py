@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 
 from fairalloc.canonical import csv_bytes, csv_rows
@@ -11,9 +10,10 @@ from solver import verify
 from solver.optimal import solve
 from tests.certificates import PRICES, SORTS, Proof, random_cut
 from tests.made_season import HandMade
+from tests.scale import instances
 from tests.several_stalls import SeveralStalls
 
-INSTANCES = int(os.environ.get("FAIRALLOC_SEVERAL_INSTANCES", "1200"))
+INSTANCES = instances(600)
 
 
 def allocation(season, outcome):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import random
 from collections import Counter
 from dataclasses import replace
@@ -16,10 +15,11 @@ from fairalloc.model import Choice, Site
 from fairalloc.rules import parse_rules
 from solver.collisions import smallest_collision
 from solver.optimal import solve
+from tests.scale import instances
 from tests.small_seasons import RULES
 from tests.stalls_and_caps import SEVERAL, StallsAndCaps
 
-INSTANCES = int(os.environ.get("FAIRALLOC_COLLISION_INSTANCES", "250"))
+INSTANCES = instances(120)
 GUARANTEE = '[numbering]\nid = "returning"\nclause = "8. Who returns keeps a stall."\nreturning = "guarantee"\n'
 
 

@@ -13,6 +13,8 @@ from types import SimpleNamespace
 import pytest
 
 from data.importers import read_season
+from data.season_files import write_season
+from data.synthetic import synthesize
 from fairalloc import comparison
 from fairalloc.allocation import Placement
 from fairalloc.comparison import Variant, compare
@@ -23,10 +25,13 @@ from fairalloc.rules import Spacing, parse_rules
 from fairalloc.rules.variants import removable, with_mechanism, without
 from solver.optimal import solve
 from tests.conftest import ROOT
+from tests.serving import SOFT
 from tests.several_stalls import SeveralStalls
 from tests.small_seasons import allowed_rank, small_season
 
 SAMPLE = ROOT / "data" / "sample"
+QUOTA = '[[quotas]]\nid = "quota"\nkinds = ["farmer"]\npercent = 40\n'
+MINIMUM = '[[minimums]]\nid = "minimum"\ncategory = "fish"\nmin_stalls = 1\n'
 
 
 def test_measures_counted_by_hand():
@@ -228,6 +233,27 @@ def test_leaving_out_what_cannot_be_left_out(fairalloc):
 def test_a_pool_left_out_opens_its_sites():
     rules = parse_rules((SAMPLE / "season.toml").read_text())
     assert without(rules, "gardeners").pools == ()
+
+
+def test_a_queue_is_compared_with_the_goals_that_its_rules_call_for(fairalloc, tmp_path):
+    made = synthesize(120, seed=5, multi_stall_share=0.3)
+    text = made.rules_text.replace('name = "optimal"\ngoals = ["priority", "choices"]', 'name = "queue"')
+    cases = {
+        "": ["priority", "choices", "extra_stalls"],
+        QUOTA + MINIMUM + SOFT.format(1): ["reserves", "minimums", "priority", "choices", "extra_stalls", "comfort"],
+    }
+    for number, (more, goals) in enumerate(cases.items()):
+        write_season(tmp_path / f"season{number}", text + more, made.season)
+        code, out, err = fairalloc("compare", f"season{number}", "--json")
+        assert code == 0, err
+        assert "without the mechanism optimal" not in err
+        told = {variant["name"]: variant for variant in json.loads(out)}
+        variant = told[f"mechanism optimal, goals {', '.join(goals)}"]
+        assert [step.partition("/")[0] for step in variant["goals"]] == goals
+        assert variant["placed"] > 0
+        if more:
+            assert "without quota" in told
+            assert variant["goals"]["reserves/quota"][0] > 0
 
 
 def test_soft_spacing_goes_with_the_queue():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections import Counter
 from copy import copy
@@ -13,11 +12,12 @@ from fairalloc.counterfactuals import Counterfactuals, Sort, changed
 from fairalloc.ground import Ground
 from fairalloc.model import Choice
 from solver.optimal import solve
+from tests.scale import instances
 from tests.serving import QueueSeason
 from tests.small_seasons import SmallSeason, allowed_rank, small_season
 from tests.stalls_and_caps import StallsAndCaps
 
-INSTANCES = int(os.environ.get("FAIRALLOC_COUNTERFACTUAL_INSTANCES", "600"))
+INSTANCES = instances(240)
 SEVERAL_INSTANCES = INSTANCES // 3
 QUEUE = '[]\nname = "queue"'
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from dataclasses import replace
 
@@ -12,10 +11,11 @@ from fairalloc.errors import InvalidDataError
 from fairalloc.rules import parse_rules
 from solver import verify
 from solver.optimal import solve
+from tests.scale import instances
 from tests.small_seasons import BOTH_GOALS, RULES, SmallSeason, allowed_rank, small_season
 from tests.stalls_and_caps import StallsAndCaps
 
-INSTANCES = int(os.environ.get("FAIRALLOC_LEAST_CHANGE_INSTANCES", "1200"))
+INSTANCES = instances(480)
 SEVERAL_INSTANCES = INSTANCES // 3
 QUEUE = '[]\nname = "queue"'
 

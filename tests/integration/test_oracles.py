@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections import Counter
 
@@ -13,9 +12,10 @@ from ortools.sat.python import cp_model
 from fairalloc.canonical import csv_bytes, csv_rows
 from solver import verify
 from solver.optimal import solve
+from tests.scale import instances
 from tests.small_seasons import SmallSeason, allowed_rank, brute_force, small_season
 
-INSTANCES = int(os.environ.get("FAIRALLOC_ORACLE_INSTANCES", "6000"))
+INSTANCES = instances(4000)
 PARTS = 8
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 
 import pytest
@@ -14,9 +13,10 @@ from fairalloc.rules import parse_rules
 from solver import verify
 from solver.optimal import solve
 from solver.queue.serving import serve
+from tests.scale import instances
 from tests.small_seasons import RULES, SmallSeason, allowed_rank, small_season
 
-INSTANCES = int(os.environ.get("FAIRALLOC_QUEUE_INSTANCES", "3000"))
+INSTANCES = instances(1500)
 QUEUE = '[]\nname = "queue"'
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 
 import pytest
@@ -11,9 +10,10 @@ import pytest
 from fairalloc.canonical import csv_bytes, csv_rows
 from solver import verify
 from solver.queue import solve_queue
+from tests.scale import instances
 from tests.serving import QueueSeason
 
-INSTANCES = int(os.environ.get("FAIRALLOC_QUEUE_SEVERAL_INSTANCES", "1200"))
+INSTANCES = instances(800)
 PARTS = 4
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import os
 import random
 from collections.abc import Iterator
 from copy import copy
@@ -17,11 +16,12 @@ from solver import verify
 from solver.queue import solve_queue
 from tests.made_season import MadeSeason
 from tests.placing import Given, Placing, Run
+from tests.scale import instances
 from tests.serving import SOFT, QueueSeason
 from tests.several_stalls import FAIRS, small_application, small_people
 from tests.small_seasons import RULES
 
-INSTANCES = int(os.environ.get("FAIRALLOC_QUEUE_SOFT_INSTANCES", "400"))
+INSTANCES = instances(200)
 
 
 class Roomy(MadeSeason):

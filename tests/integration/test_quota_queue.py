@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import random
 import re
 from dataclasses import replace
@@ -28,8 +27,9 @@ from solver.optimal import solve
 from solver.quota_queue import solve_quota_queue
 from tests.conftest import ROOT
 from tests.quota_queue_seasons import RULES, counted_season, outcome_by_hand
+from tests.scale import instances
 
-INSTANCES = int(os.environ.get("FAIRALLOC_QUOTA_QUEUE_SEASONS", "600"))
+INSTANCES = instances(600)
 SAMPLE = ROOT / "data" / "sample"
 
 
@@ -122,7 +122,7 @@ def test_a_season_runs_through_to_the_audit(fairalloc, counted_folder):
     assert 'id="cutoffs"' not in page
     code, out, _ = fairalloc("compare", counted_folder, "--json")
     names = [variant["name"] for variant in json.loads(out)]
-    assert names[:3] == ["as the rules are", "mechanism optimal", "mechanism queue"]
+    assert names[:3] == ["as the rules are", "mechanism optimal, goals priority, choices", "mechanism queue"]
     assert "without documents" in names
     assert json.loads(out)[0]["placed"] == run["placed"]
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import os
 import random
 
 from fairalloc.canonical import csv_bytes, csv_rows
 from solver import verify
 from solver.optimal import solve
 from tests.beforehand import random_season
+from tests.scale import instances
 
-INSTANCES = int(os.environ.get("FAIRALLOC_SETTLED_INSTANCES", "300"))
+INSTANCES = instances(300)
 
 
 def test_engine_equals_brute_force_and_the_checker_agrees():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections import Counter
 
@@ -10,10 +9,11 @@ import pytest
 
 from solver import verify
 from solver.optimal import solve
+from tests.scale import instances
 from tests.several_stalls import SeveralStalls
 from tests.straightforward import cp_sat
 
-INSTANCES = int(os.environ.get("FAIRALLOC_SEVERAL_INSTANCES", "1200"))
+INSTANCES = instances(800)
 PARTS = 8
 
 

@@ -211,12 +211,12 @@ from data.store import open_store
 from tests.integration.test_store import registered, screened
 store = open_store(sys.argv[1])
 print("ready", flush=True)
-record, _ = registered(store, 3000)
-screened(store, record, 3000)
+record, _ = registered(store, 1500)
+screened(store, record, 1500)
 """
 
 
-@pytest.mark.parametrize("moment", [0.02, 0.1, 0.2, 0.3, 0.45, 0.6])
+@pytest.mark.parametrize("moment", [0.01, 0.05, 0.1, 0.15, 0.22, 0.3])
 def test_killed_while_it_writes_a_season_is_there_or_not(moment, url):
     process = subprocess.Popen(
         [sys.executable, "-c", KILLED, url],
@@ -229,9 +229,9 @@ def test_killed_while_it_writes_a_season_is_there_or_not(moment, url):
     process.kill()
     process.communicate()
     store = open_store(url)
-    record, made = registered(store, 3000)
+    record, made = registered(store, 1500)
     assert store.load_input(record.season_no) == made.season
     statuses = {s.status for s in store.standings(record.season_no)}
     assert statuses == ({Status.SUBMITTED} if record.stage == Stage.IMPORTED else {Status.ELIGIBLE})
-    assert len(store.outbox(record.season_no)) == 4 + (record.stage == Stage.SCREENED)
+    assert len(store.outbox(record.season_no)) == 3 + (record.stage == Stage.SCREENED)
     store.close()

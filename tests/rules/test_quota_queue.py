@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import random
 from collections import Counter
 
@@ -12,8 +11,9 @@ from fairalloc.errors import FairallocError
 from solver.quota_queue import Cell, Distribution, Form, Kind, Lists, Places, PoolName, distribute, replay
 from solver.quota_queue.distribution import _Board
 from tests.quota_queue_oracle import random_case, told_by_hand
+from tests.scale import instances
 
-INSTANCES = int(os.environ.get("FAIRALLOC_QUOTA_QUEUE_INSTANCES", "2000"))
+INSTANCES = instances(2000)
 IND, FAR, COM = PoolName.INDIVIDUALS, PoolName.FARMERS, PoolName.COMPANIES
 A, B = Cell("A", "p", 1), Cell("B", "p", 1)
 LET_IN = ((0, 1010), (1, 1050))

@@ -53,7 +53,7 @@ def number_of(season, name):
     return season.numbers.applications[name]
 
 
-def told(season, name="a"):
+def told(season, name="a", *, again=True):
     """What binds an application, and what would have changed that it waits, of a season that is solved and checked."""
     number = number_of(season, name)
     result = solve(season.request)
@@ -61,7 +61,7 @@ def told(season, name="a"):
     ground = Ground(season.request, result.placements)
     certificate = result.certified({number: site.site_id for number, site in season.request.sites.items()})
     fairs = {fair.fair_id: fair for fair in season.season.fairs}
-    found = bindings(ground, ground.candidates[number])
+    found = bindings(ground, ground.candidates[number], solve if again else None)
     return headline(found), Counterfactuals(ground, certificate, fairs, solve).of(number)
 
 
@@ -119,6 +119,32 @@ def test_it_is_told_on_the_command_line(name, fairalloc, tmp_path):
     assert f"what binds: {bind}, rule {rule_id} ({clause})" in out
     assert WORDS[name].format(application_label(number_of(season, "b"))) in out
     assert "what would have changed it: At G, had you listed it, you would have been placed" in out
+
+
+@pytest.mark.parametrize("again", [True, False], ids=["solved again", "by what is published"])
+@pytest.mark.parametrize("name", ["quota", "minimum"])
+def test_who_would_wait_without_the_rule_too_is_not_kept_out_by_it(name, again):
+    """The stall would go to the first in the queue: the rule keeps out that one, and not the second."""
+    made, header, goal, bind, rule_id, _ = CASES[name]
+    goods = "fish" if name == "quota" else "bread"
+    season = made([f"x: corp {goods} 1 F", f"a: corp {goods} 1 F", "b: ann fish 1 F"])
+    assert sorted(season.solved()) == ["b"]
+    assert sorted(without(season, header, goal).solved()) == ["x"]
+    first, _ = told(season, "x", again=again)
+    assert (first.bind, first.rule_id) == (bind, rule_id)
+    second, _ = told(season, "a", again=again)
+    assert (second.bind, second.rule_id) == (Bind.QUEUE, "priority")
+    kept = WORDS[name].format(application_label(number_of(season, "b"))).removesuffix(".")
+    assert second.words == f"{kept}, and without that rule others would come before you there as well."
+
+
+def test_whom_a_fair_would_take_no_sooner_in_the_order_of_the_queue():
+    rule = '[[fair_priorities]]\nid = "near"\nfairs = ["F"]\nkinds = ["farmer"]\n'
+    asked = ["x: corp fish 1 F", "a: corp fish 1 F", "b: ann fish 1 F"]
+    season = queued(HandMade("", {"F": "S1"}, asked, ["priority"], people=FIRM))
+    season = season.with_text(season.text + rule)
+    assert told(season, "x")[0].bind is Bind.FAIR_PRIORITY
+    assert told(season, "a")[0].bind is Bind.QUEUE
 
 
 def test_whom_the_quota_counts_too_is_not_kept_out_by_it():
