@@ -46,8 +46,7 @@ def main() -> None:
     results = {"machine": {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.machine()}}
     plan = [
         ("solve", "stages", SIZES),
-        # With spacing, parts are solved again until every fair can be numbered: large seasons take too long.
-        *((name, "stages", SEVERAL_SIZES[:1] if name == "spacing" else SEVERAL_SIZES) for name in PROGRAMS),
+        *((name, "stages", SEVERAL_SIZES) for name in PROGRAMS),
         ("queue", "stages", SEVERAL_SIZES),
         ("season", "stages", (SEASON,)),
         ("explain", "stages", (SEASON,)),
