@@ -28,6 +28,7 @@ from fairalloc.suiting import first_met
 from solver.problem import IntArray, Signature, Signatures
 from solver.program.columns import Ask, BoolArray, Cut, Entries, Excess, FloatArray, Give, Row, Target, Wish
 from solver.program.counting import Counted, Counting
+from solver.program.gains import gain_of_ask
 from solver.program.runs import Pot, Run, Runs
 
 
@@ -103,29 +104,13 @@ class Program:
         """What a unit of a column adds to a step."""
         match column:
             case Ask():
-                return self._gain_of_ask(step.goal, column)
+                at = self.pots[column.pot]
+                return gain_of_ask(step.goal, column, self.candidates[column.index], at.width, self.total)
             case Target(counted):
                 return int(counted == step)
             case Excess():
                 return -int(step.goal is Goal.COMFORT)
         return 0
-
-    def _gain_of_ask(self, goal: Goal, ask: Ask) -> int:
-        gain = 0
-        match goal:
-            case Goal.PLACED:
-                gain = 1
-            case Goal.PRIORITY:
-                gain = self.total - self.candidates[ask.index].position + 1
-            case Goal.CHOICES:
-                gain = -ask.rank
-            case Goal.EXTRA_STALLS:
-                gain = self.pots[ask.pot].width - self.candidates[ask.index].stalls_min
-            case Goal.COMFORT:
-                gain = int(ask.own)
-            case Goal.UNMOVED:
-                gain = int(ask.stays)
-        return gain
 
     def gains(self, step: Step) -> IntArray:
         """(columns,) what they add to a step."""
@@ -193,8 +178,7 @@ class Program:
         for of in cut.multipliers:
             self._cut_from[of].append(row)
         for column, coefficient in columns.items():
-            self.entries[column].append((row, coefficient))
-            self._enter(row, column, coefficient)
+            self._enter_late(column, [(row, coefficient)])
         return row
 
     def fulfil(self, wish: Wish, place: int, index: int, rank: int) -> None:
@@ -369,10 +353,9 @@ class Program:
         return [(self._application[index], 1), *of_cell, *known]
 
     def _add(self, column: Ask | Give | Target | Excess, entries: Entries) -> None:
-        for row, coefficient in entries:
-            self._enter(row, len(self.columns), coefficient)
         self.columns.append(column)
-        self.entries.append(entries)
+        self.entries.append([])
+        self._enter_late(len(self.columns) - 1, entries)
 
     def _counted(self, counted: Counted) -> int:
         """The row that counts; a target comes with its column."""
