@@ -81,7 +81,6 @@ class Relaxation:
         self._held_row: dict[int, int] = {}
         self._rows = 0
         self.shut: set[int] = set()
-        self.full: list[int] = []
         self.tight: set[int] = set()
         self.filled: set[int] = set()
         self.primal = True
@@ -187,8 +186,9 @@ class Relaxation:
         self._held.append(held)
         self._faces.append(face)
         self._shut(face, Matrix.of(self._program), 0)
-        self.tight.update(face.tight().tolist())
-        for row in face.tight().tolist():
+        tight = face.tight().tolist()
+        self.tight.update(tight)
+        for row in tight:
             if self._row[row] == DROPPED:
                 continue
             bound = float(self._program.bounds[row])
@@ -201,9 +201,9 @@ class Relaxation:
         for column in np.flatnonzero(losses > face.gap).tolist():
             self._engine.changeColBounds(column, 0.0, 0.0)
             self.shut.add(column)
-        self.full = np.flatnonzero(losses < -face.gap).tolist()
-        self.filled.update(self.full)
-        for column in self.full:
+        full = np.flatnonzero(losses < -face.gap).tolist()
+        self.filled.update(full)
+        for column in full:
             upper = _upper(self._program, [column])[0]
             self._engine.changeColBounds(column, upper, upper)
 
@@ -223,8 +223,7 @@ class Relaxation:
         places = np.array(self._row, dtype=np.int64)
         prices = np.where(places == DROPPED, 0.0, duals[places]) if len(duals) else np.zeros(len(places))
         tight = np.zeros(len(prices), dtype=bool)
-        for face in self._faces:
-            tight[face.tight()] = True
+        tight[list(self.tight)] = True
         held = np.zeros(len(self._held))
         for place, at in self._held_row.items():
             held[place] = max(-duals[at], 0.0)

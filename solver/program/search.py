@@ -159,7 +159,7 @@ class Search:
         prices = Bounds(self._program).best(step, relaxed, self._held, self._faces, value)
         held = Held(step, value)
         self._relaxation.hold(held, prices.face)
-        self._program.fill(self._relaxation.full)
+        self._program.fill(sorted(self._relaxation.filled))
         self._held.append(held)
         self._faces.append(prices.face)
         return Solved(x, value, prices)
