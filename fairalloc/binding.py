@@ -15,7 +15,7 @@ from fairalloc.model import Choice, FairId
 from fairalloc.numbering import application_label
 from fairalloc.rules import Cap, FairCap
 from fairalloc.rules.base import Rule
-from fairalloc.suiting import Obstacle, Run, meets
+from fairalloc.suiting import Obstacle, Run, meets, open_to
 
 SHOWN = 5
 """Holders that are named; of the others only how many they are is told."""
@@ -226,12 +226,8 @@ def _by_fair_priority(ground: Ground, candidate: Candidate, other: Candidate, fa
 
 def _open_sites(ground: Ground, fair: str, period: str, category: str | None) -> int:
     """The sites that a quota's share is of: all that are open, or those of them that take the category."""
-    own = category in ground.suiting.own_sites
     sites = (ground.sites[number] for number in ground.sites_at(fair, period))
-    return sum(
-        not site.closed and (category is None or category in site.categories or not (site.categories or own))
-        for site in sites
-    )
+    return open_to(sites, category, ground.suiting.own_sites)
 
 
 def _capped(ground: Ground, candidate: Candidate, cap: Cap | FairCap, key: str) -> Binding:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from enum import StrEnum
 
 from fairalloc.allocation import Candidate
@@ -20,6 +20,21 @@ class Obstacle(StrEnum):
     CATEGORY = "category"
     NEEDS = "needs"
     POOL = "pool"
+
+
+def open_to(sites: Iterable[Site], category: str | None, own_sites: Collection[str]) -> int:
+    """How many sites are open and take a category: the ones that a quota's share is of.
+
+    Args:
+        sites: of a fair in a period.
+        category: that they have to take; None for any.
+        own_sites: the categories that stand only on sites that name them.
+    """
+    own = category in own_sites
+    return sum(
+        not site.closed and (category is None or category in site.categories or not (site.categories or own))
+        for site in sites
+    )
 
 
 class Suiting:

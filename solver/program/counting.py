@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from fairalloc.allocation import Candidate
 from fairalloc.caps import cap_key, room
 from fairalloc.rules import Goal, Rules, Step
+from fairalloc.suiting import open_to
 from solver.program.columns import Row
 from solver.program.runs import Runs
 
@@ -45,7 +46,6 @@ class Counting:
     def __init__(self, rules: Rules, runs: Runs, candidates: Sequence[Candidate], earlier: Mapping[str, int]) -> None:
         self._rules, self._runs, self._earlier = rules, runs, earlier
         self._distinct = Goal.DISTINCT in rules.mechanism.goals
-        self._own_sites = {category.id for category in rules.categories if category.own_sites}
         self._asked: Counter[str] = Counter()
         for candidate in candidates:
             for cap in rules.forbidding_caps:
@@ -77,19 +77,10 @@ class Counting:
                 yield Counted(Row.CAP, name, cap.max_stalls, 1)
         for quota in self._rules.quotas:
             name = quota.key_of(fair, period, kind, category)
-            size = quota.target(self._open_sites(fair, period, quota.category))
+            size = quota.target(open_to(self._runs.sites_at(fair, period), quota.category, self._rules.own_sites))
             if name is not None and size:
                 yield Counted(Row.TARGET, name, size, -1, Step(Goal.RESERVES, quota.id))
         for minimum in self._rules.minimums:
             name = minimum.key_of(fair, period, category, group)
             if name is not None:
                 yield Counted(Row.TARGET, name, minimum.min_stalls, -1, Step(Goal.MINIMUMS, minimum.id))
-
-    def _open_sites(self, fair: str, period: str, category: str | None) -> int:
-        """How many open sites of a fair take a category (None: any of them)."""
-        own = category in self._own_sites
-        return sum(
-            category is None or category in site.categories or not (site.categories or own)
-            for site in self._runs.sites_at(fair, period)
-            if not site.closed
-        )
