@@ -4,11 +4,16 @@ A sum of rows, each times a multiple of 1/k, has a left side that is whole once 
 right side may then be rounded down too (Gomory 1958, Chvatal 1973). Which rows to add up is found by elimination modulo
 k: rows are added until what rounding loses, and what the rows leave slack, is less than what the right side gains
 (Koster, Zymolka and Kutschka 2009 for k = 2). Whoever knows the multipliers can add up the rows and see it.
+
+A cut through one solution seldom helps where many others are as good. So sums are first asked to lose little over the
+whole face of best solutions: each column and row that could be used without loss counts as if it were, a little. Such
+cuts are few, short and deep.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -22,22 +27,68 @@ LEAST_VIOLATION = 0.02
 ALIKE = 2
 LONGEST = 400
 """Rows that one cut adds up at most."""
+TOUCHED = 0.1
+"""What a column of the face, or the slack of a row, counts at least."""
 
 Columns = dict[int, int]
 Found = tuple[Cut, Columns, int]
 """A cut, its coefficients by column, and its bound."""
 
 
-def find_cuts(
-    program: Program, x: FloatArray, slack: FloatArray, prices: FloatArray, divisor: int, at_most: int
-) -> list[Found]:
-    """Cuts that a solution of the relaxation violates, the most violated first, few through the same columns."""
-    rows = _rows_in_reach(program, x, slack, prices)
+@dataclass(frozen=True, slots=True)
+class Point:
+    """A solution of the relaxation that is to be cut off, and how much rounding down is to count where.
+
+    Attributes:
+        x: (columns,) the solution.
+        weights: (columns,) what a column's coefficient loses for each part that is rounded off.
+        slack: (rows,) what a row loses.
+        prices: (rows,) of the relaxation.
+    """
+
+    x: FloatArray
+    weights: FloatArray
+    slack: FloatArray
+    prices: FloatArray
+
+    @classmethod
+    def on_face(cls, x: FloatArray, slack: FloatArray, prices: FloatArray, free: BoolArray, tight: BoolArray) -> Point:
+        """One for cuts that hold for the whole face of best solutions.
+
+        Args:
+            x: the solution.
+            slack: of its rows.
+            prices: of its rows.
+            free: (columns,) whether using a column costs nothing.
+            tight: (rows,) whether all best solutions fill a row.
+        """
+        weights = np.where(free, np.maximum(x, TOUCHED), x)
+        return cls(x, weights, np.where(tight, slack, np.maximum(slack, TOUCHED)), prices)
+
+
+def find_cuts(program: Program, point: Point, divisors: Iterable[int], at_most: int, enough: int) -> list[Found]:
+    """Cuts that a solution of the relaxation violates, the most violated first, few through the same columns.
+
+    Args:
+        program: the program.
+        point: what is to be cut off.
+        divisors: primes, tried one after the other.
+        at_most: cuts of each prime.
+        enough: cuts after which no other prime is tried.
+    """
+    rows = _rows_in_reach(program, point)
     right = {row: program.bound_in_cuts(row) for row in rows}
-    system = _System(rows, right, x, slack, divisor)
-    ordered = sorted(system.violated(), key=lambda found: (-found[0], found[1]))
-    pairs = (np.array(multipliers, dtype=np.int64) for _, multipliers in ordered)
-    return spread_out(program, x, ((divisor, of[:, 0], of[:, 1]) for of in pairs), at_most, alike=ALIKE)
+    rounding = Rounding(program)
+    kept: list[Found] = []
+    for divisor in divisors:
+        system = _System(rows, right, point, divisor)
+        ordered = sorted(system.violated(), key=lambda found: (-found[0], found[1]))
+        pairs = (np.array(multipliers, dtype=np.int64) for _, multipliers in ordered)
+        cuts = ((divisor, of[:, 0], of[:, 1]) for of in pairs)
+        kept += spread_out(rounding, point.x, cuts, at_most, alike=ALIKE)
+        if len(kept) >= enough:
+            break
+    return kept
 
 
 class Rounding:
@@ -70,10 +121,9 @@ class Rounding:
 
 
 def spread_out(
-    program: Program, x: FloatArray, cuts: Iterable[tuple[int, IntArray, IntArray]], at_most: int, alike: int = 2
+    rounding: Rounding, x: FloatArray, cuts: Iterable[tuple[int, IntArray, IntArray]], at_most: int, alike: int = 2
 ) -> list[Found]:
     """The first of some cuts (divisor, rows, multipliers) that a solution violates, few through the same columns."""
-    rounding = Rounding(program)
     kept: list[Found] = []
     positive = np.flatnonzero(x > EPSILON)
     at = x[positive]
@@ -105,15 +155,16 @@ def left_out(program: Program) -> BoolArray:
     return out
 
 
-def _rows_in_reach(program: Program, x: FloatArray, slack: FloatArray, prices: FloatArray) -> dict[int, Columns]:
+def _rows_in_reach(program: Program, point: Point) -> dict[int, Columns]:
     """Nearly tight rows, cuts only where they bind, with their coefficients in the columns that are used."""
     kind = np.array(program.row_kind)
-    near = (slack <= 1 - EPSILON) & ~left_out(program) & ((kind != Row.CUT) | (prices > EPSILON))
-    used = x > EPSILON
+    near = (point.slack <= 1 - EPSILON) & ~left_out(program) & ((kind != Row.CUT) | (point.prices > EPSILON))
+    used = point.weights > EPSILON
     used[[column for column in np.flatnonzero(used).tolist() if isinstance(program.columns[column], Target)]] = False
     row, column, value = program.matrix()
     kept = np.flatnonzero(near[row] & used[column])
-    kept = kept[_connected(row[kept], column[kept], np.abs(x - np.rint(x)) > EPSILON, len(near))]
+    broken = np.abs(point.x - np.rint(point.x)) > EPSILON
+    kept = kept[_connected(row[kept], column[kept], broken, len(near))]
     rows: dict[int, Columns] = {}
     for of, at, n in zip(row[kept].tolist(), column[kept].tolist(), value[kept].tolist(), strict=True):
         rows.setdefault(of, {})[at] = n
@@ -133,21 +184,23 @@ def _connected(row: IntArray, column: IntArray, broken: BoolArray, rows: int) ->
 class _System:
     """Rows modulo a prime, with what each of them has been added up from."""
 
-    def __init__(
-        self, rows: Mapping[int, Columns], bounds: Mapping[int, int], x: FloatArray, slack: FloatArray, prime: int
-    ) -> None:
-        self._prime, self._x = prime, x
-        self._slack = {row: max(float(slack[row]), 0.0) for row in rows}
+    def __init__(self, rows: Mapping[int, Columns], bounds: Mapping[int, int], point: Point, prime: int) -> None:
+        self._prime, self._x = prime, point.weights.tolist()
+        self._slack = {row: max(float(point.slack[row]), 0.0) for row in rows}
         self._cells = {
             row: {column: n % prime for column, n in columns.items() if n % prime} for row, columns in rows.items()
         }
         self._right = {row: bounds[row] % prime for row in rows}
         self._made_of = {row: {row: 1} for row in rows}
         self._loose = {row: loss for row, loss in self._slack.items() if loss > TINY}
+        self._losses = dict(self._loose)
         self._holding: dict[int, set[int]] = {}
         for row, cells in self._cells.items():
             for column in cells:
-                self._holding.setdefault(column, set()).add(row)
+                if column in self._holding:
+                    self._holding[column].add(row)
+                else:
+                    self._holding[column] = {row}
 
     def violated(self) -> list[tuple[float, tuple[tuple[int, int], ...]]]:
         """Violations with their multipliers: of the rows themselves, and of what elimination adds up.
@@ -159,29 +212,36 @@ class _System:
             self._look_at(row, found)
         for column in sorted(self._holding, key=lambda c: (-self._x[c], c)):
             holding = self._holding[column]
-            if not holding:
-                continue
-            pivot = min(holding, key=lambda row: (round(self._loss_of(row), 6), len(self._cells[row]), row))
-            self._eliminate(column, pivot, found)
+            if len(holding) > 1:
+                pivot = min(holding, key=self._order)
+                self._eliminate(column, pivot, found)
+            elif holding:
+                self._leave_out(*holding)
         return [(violation, multipliers) for multipliers, violation in found.items()]
 
-    def _loss_of(self, row: int) -> float:
-        return sum(self._loose[of] for of in self._made_of[row].keys() & self._loose.keys())
+    def _order(self, row: int) -> tuple[float, int, int]:
+        return round(self._losses.get(row, 0.0), 6), len(self._cells[row]), row
+
+    def _leave_out(self, row: int) -> Columns:
+        cells = self._cells.pop(row)
+        for column in cells:
+            self._holding[column].discard(row)
+        return cells
 
     def _eliminate(self, column: int, pivot: int, found: dict[tuple[tuple[int, int], ...], float]) -> None:
         prime = self._prime
-        cells, right, made_of = self._cells.pop(pivot), self._right[pivot], self._made_of[pivot]
-        for other in cells:
-            self._holding[other].discard(pivot)
-        inverse = pow(cells[column], -1, prime)
+        cells, right, made_of = self._leave_out(pivot), self._right[pivot], self._made_of[pivot]
+        inverse, loose = pow(cells[column], -1, prime), pivot in self._losses
         for row in list(self._holding[column]):
             times = (-self._cells[row][column] * inverse) % prime
             self._add(self._cells[row], cells, times, row)
-            _add_modulo(self._made_of[row], made_of, times, prime)
+            of = self._made_of[row]
+            _add_modulo(of, made_of, times, prime)
             self._right[row] = (self._right[row] + times * right) % prime
-            if len(self._made_of[row]) > LONGEST or self._loss_of(row) >= 1:
-                for other in self._cells.pop(row):
-                    self._holding[other].discard(row)
+            if loose or row in self._losses:
+                self._losses[row] = sum(self._loose[one] for one in of.keys() & self._loose.keys())
+            if len(of) > LONGEST or self._losses.get(row, 0.0) >= 1:
+                self._leave_out(row)
             else:
                 self._look_at(row, found)
 

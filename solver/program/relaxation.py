@@ -1,9 +1,9 @@
-"""The linear relaxation in HiGHS, kept warm while goals change and rows and columns are added; and whole solutions."""
+"""The linear relaxation in HiGHS, kept warm while goals change and rows and columns are added."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
-from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,20 +19,12 @@ from solver.program.model import Program
 
 EPSILON = 1e-6
 TINY = 1e-9
-MOST_NODES = 400
-"""Nodes after which the search for a whole solution ends with the best one it has: a count, and so repeatable."""
+TOLERANCE = 1e-5
+"""Values that differ by less are taken for the same."""
 DROPPED = -1
 LARGE = 5_000
 """Columns from which on the interior point method may be faster; a basis is crossed over to in any case."""
 _DUAL, _PRIMAL, _DEVEX = 1, 4, 1
-_ENDED = frozenset(
-    {
-        highspy.HighsModelStatus.kOptimal,
-        highspy.HighsModelStatus.kObjectiveTarget,
-        highspy.HighsModelStatus.kSolutionLimit,
-        highspy.HighsModelStatus.kUnknown,
-    }
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +53,26 @@ class Relaxed:
     held: FloatArray
     reduced: FloatArray
 
+    @property
+    def promised(self) -> int:
+        """The value that the relaxation leaves possible."""
+        return math.floor(self.value + TOLERANCE)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether the value is one that a solution can have."""
+        return self.losable < 2 * TOLERANCE
+
+    @property
+    def losable(self) -> float:
+        """What a solution that is as good as promised may lose against the relaxation's."""
+        return self.value - self.promised + TOLERANCE
+
+    @property
+    def broken(self) -> IntArray:
+        """The columns that are not whole."""
+        return np.flatnonzero(np.abs(self.x - np.rint(self.x)) > TOLERANCE)
+
 
 class InfeasibleError(Exception):
     """No allocation keeps all that is forced."""
@@ -71,7 +83,7 @@ class Relaxation:
 
     def __init__(self, program: Program) -> None:
         self._program = program
-        self._engine = _engine()
+        self._engine = quiet_engine()
         # Exact weights of steepest edges would be computed anew whenever rows are added.
         self._engine.setOptionValue("simplex_dual_edge_weight_strategy", _DEVEX)
         self._columns = 0
@@ -112,7 +124,7 @@ class Relaxation:
                 count,
                 np.zeros(count),
                 np.zeros(count),
-                _upper(program, fresh),
+                upper_bounds(program, fresh),
                 len(rows),
                 np.array(starts, dtype=np.int32),
                 np.array(rows, dtype=np.int32),
@@ -204,7 +216,7 @@ class Relaxation:
         full = np.flatnonzero(losses < -face.gap).tolist()
         self.filled.update(full)
         for column in full:
-            upper = _upper(self._program, [column])[0]
+            upper = upper_bounds(self._program, [column])[0]
             self._engine.changeColBounds(column, upper, upper)
 
     def solve(self) -> Relaxed:
@@ -258,84 +270,7 @@ class Relaxation:
             yield of_row[kept], values[kept]
 
 
-class Trial:
-    """The integer program over some columns and rows of a program.
-
-    Args:
-        program: the program.
-        columns: that may be used.
-        rows: that are kept (cuts that do not bind may be left out).
-        gains: (all columns,) the goal.
-        held: values that must not be lost, and their (all columns,) gains.
-        tight: rows that must be filled.
-        full: columns that must be as large as they can.
-    """
-
-    def __init__(
-        self,
-        program: Program,
-        columns: IntArray,
-        rows: Sequence[int],
-        gains: IntArray,
-        held: Sequence[tuple[int, IntArray]],
-        tight: AbstractSet[int] = frozenset(),
-        full: AbstractSet[int] = frozenset(),
-    ) -> None:
-        self._columns, self._count = columns, len(program.columns)
-        self._empty_is_allowed = all(value <= 0 for value, _ in held) and not (program.forced or tight or full)
-        place = {row: position for position, row in enumerate(rows)}
-        lp = highspy.HighsLp()
-        lp.num_col_, lp.num_row_ = len(columns), len(rows) + len(held)
-        lp.col_cost_ = -gains[columns].astype(float)
-        lp.col_upper_ = _upper(program, columns.tolist(), whole=True)
-        lp.col_lower_ = np.where([column in full for column in columns.tolist()], lp.col_upper_, 0.0)
-        filled = tight | program.forced
-        least = [float(program.bounds[row]) if row in filled else -np.inf for row in rows]
-        lp.row_lower_ = np.array(least + [float(value) for value, _ in held])
-        lp.row_upper_ = np.array([float(program.bounds[row]) for row in rows] + [np.inf] * len(held))
-        starts, index, value = [0], [], []
-        for column in columns.tolist():
-            for row, coefficient in program.entries[column]:
-                if row in place:
-                    index.append(place[row])
-                    value.append(float(coefficient))
-            for offset, (_, worth) in enumerate(held):
-                if worth[column]:
-                    index.append(len(rows) + offset)
-                    value.append(float(worth[column]))
-            starts.append(len(index))
-        lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        lp.a_matrix_.start_ = np.array(starts, dtype=np.int32)
-        lp.a_matrix_.index_ = np.array(index, dtype=np.int32)
-        lp.a_matrix_.value_ = np.array(value)
-        lp.integrality_ = [highspy.HighsVarType.kInteger] * len(columns)
-        self._lp = lp
-
-    def solve(self, enough: int, most_nodes: int | None = MOST_NODES) -> IntArray | None:
-        """(all columns,) a whole solution, the best one or one that is worth ``enough``; None where none was found."""
-        if not len(self._columns):
-            return np.zeros(self._count, dtype=np.int64) if self._empty_is_allowed else None
-        solver = _engine()
-        solver.setOptionValue("mip_rel_gap", 0.0)
-        solver.setOptionValue("mip_abs_gap", 0.5)
-        solver.setOptionValue("objective_target", 0.5 - enough)
-        if most_nodes is not None:
-            solver.setOptionValue("mip_max_nodes", most_nodes)
-        solver.passModel(self._lp)
-        solver.run()
-        status = solver.getModelStatus()
-        if status == highspy.HighsModelStatus.kInfeasible:
-            return None
-        if status not in _ENDED:
-            raise FairallocError("solver.mip", f"the engine stopped: {status.name}", "report this season")
-        if solver.getInfo().primal_solution_status != highspy.SolutionStatus.kSolutionStatusFeasible:
-            return None
-        solution = np.zeros(self._count, dtype=np.int64)
-        solution[self._columns] = np.rint(np.array(solver.getSolution().col_value)).astype(np.int64)
-        return solution
-
-
-def _upper(program: Program, columns: Sequence[int], *, whole: bool = False) -> FloatArray:
+def upper_bounds(program: Program, columns: Sequence[int], *, whole: bool = False) -> FloatArray:
     """The largest value of each column; rows bound the others, whose own bounds would take duals from the rows."""
     kept = (program.columns[column] for column in columns)
     single = (Ask, Give) if whole else ()
@@ -351,7 +286,8 @@ class _Quiet(highspy.Highs):
         """Leave them off."""
 
 
-def _engine() -> Any:  # the package's types leave out the basis
+def quiet_engine() -> Any:  # the package's types leave out the basis
+    """HiGHS on one core, without a word."""
     engine = _Quiet()  # type: ignore[no-untyped-call]
     engine.setOptionValue("output_flag", "false")
     engine.setOptionValue("threads", 1)

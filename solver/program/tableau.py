@@ -15,7 +15,7 @@ import numpy as np
 
 from solver.problem import IntArray
 from solver.program.columns import FloatArray, Row
-from solver.program.cuts import EPSILON, Found, left_out, spread_out
+from solver.program.cuts import EPSILON, Found, Rounding, left_out, spread_out
 from solver.program.model import Program
 from solver.program.relaxation import Relaxation
 
@@ -68,7 +68,7 @@ def tableau_cuts(
                 depth = right / divisor / int(used.sum()) ** 0.5
                 found.setdefault((divisor, rows[used].tobytes(), multipliers[used].tobytes()), depth)
     deepest = sorted((-round(depth, 9), key) for key, depth in found.items())[: TRIED * at_most]
-    return spread_out(program, x, (_read(*key) for _, key in deepest), at_most, alike=ALIKE)
+    return spread_out(Rounding(program), x, (_read(*key) for _, key in deepest), at_most, alike=ALIKE)
 
 
 def _read(divisor: int, rows: bytes, multipliers: bytes) -> tuple[int, IntArray, IntArray]:
