@@ -59,3 +59,12 @@ def test_everything_is_measured(stage, monkeypatch, tmp_path, capsys):
     assert "by the mechanism `queue`" in printed
     assert all(title in printed for title in bench.PROGRAMS.values())
     assert all(aim in printed for aim in results["aims"])
+
+
+def test_an_engine_that_does_not_end_is_stopped(monkeypatch):
+    monkeypatch.setattr(bench, "STOPPED", 0.01)
+    stopped = [bench.stage(name, 60, "rivals") for name in ("highs", "deferred")]
+    assert [row["status"] for row in stopped] == ["stopped after 0 s"] * 2
+    rows = {name.replace("-", "_"): [] for name in bench.RIVALS} | {"solve": [{"applications": 60, "solve_s": 0.1}]}
+    told = bench.rivals(rows | {"highs": stopped[:1], "deferred": stopped[1:]})
+    assert [table.row_count for table in told] == [1, 1]
