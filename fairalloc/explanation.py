@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from fairalloc.model import Choice, Site
+from fairalloc.model import Choice, Site, takes
 from fairalloc.reasons import BEFOREHAND
 from fairalloc.rules import Goal, Rules
 
@@ -191,7 +191,7 @@ def suits(site: Site, asker: Asker, pools: Mapping[str, AbstractSet[str]], own_s
         own_sites: the categories that stand only on sites that name them.
     """
     return (
-        (asker.category in site.categories or not (site.categories or asker.category in own_sites))
+        takes(site.categories, asker.category, own=asker.category in own_sites)
         and asker.needs <= site.features
         and (not site.pool or asker.kind in pools.get(site.pool, frozenset()))
     )

@@ -7,6 +7,7 @@ Invariants:
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import NewType
 
@@ -50,6 +51,17 @@ class Site:
     features: frozenset[str] = frozenset()
     pool: str = ""
     closed: bool = False
+
+
+def takes(categories: Collection[str], category: str, *, own: bool) -> bool:
+    """Whether a site takes what is sold: what it names, or anything where it names nothing.
+
+    Args:
+        categories: that the site names.
+        category: what is sold.
+        own: whether that stands only on sites that name it.
+    """
+    return category in categories or not (categories or own)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from fairalloc.allocation import Candidate
 from fairalloc.ledger import SiteNo
-from fairalloc.model import Choice, Site
+from fairalloc.model import Choice, Site, takes
 from fairalloc.rules import Rules
 
 Run = tuple[SiteNo, ...]
@@ -31,10 +31,7 @@ def open_to(sites: Iterable[Site], category: str | None, own_sites: Collection[s
         own_sites: the categories that stand only on sites that name them.
     """
     own = category in own_sites
-    return sum(
-        not site.closed and (category is None or category in site.categories or not (site.categories or own))
-        for site in sites
-    )
+    return sum(not site.closed and (category is None or takes(site.categories, category, own=own)) for site in sites)
 
 
 class Suiting:
@@ -48,8 +45,7 @@ class Suiting:
         """What keeps the application from the site; nothing where it suits. Periods are the caller's concern."""
         if site.closed:
             yield Obstacle.CLOSED
-        takes_any = not site.categories and candidate.category not in self.own_sites
-        if not takes_any and candidate.category not in site.categories:
+        if not takes(site.categories, candidate.category, own=candidate.category in self.own_sites):
             yield Obstacle.CATEGORY
         if not candidate.needs <= site.features:
             yield Obstacle.NEEDS

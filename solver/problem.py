@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from fairalloc.allocation import AllocationRequest, Candidate
 from fairalloc.ledger import SiteNo
-from fairalloc.model import Choice, Site
+from fairalloc.model import Choice, Site, takes
 from fairalloc.rules import Rules
 
 IntArray = npt.NDArray[np.int64]
@@ -43,7 +43,7 @@ class Signature:
         return (
             site.period == self.period
             and not site.closed
-            and (self.category in site.categories or not (site.categories or self.own_sites))
+            and takes(site.categories, self.category, own=self.own_sites)
             and self.needs <= site.features
             and (not site.pool or site.pool in self.pools or site.pool == self.own)
         )

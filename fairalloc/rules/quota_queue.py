@@ -10,6 +10,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
+from fairalloc.model import takes
 from fairalloc.rules.base import Name, Rule
 
 Share = Annotated[int, Field(ge=0)]
@@ -59,8 +60,7 @@ def counted_category(site_categories: Collection[str], categories: Iterable[tupl
         site_categories: those that the site names; none means that it takes any.
         categories: of the rules in their order, and whether each stands only on sites that name it.
     """
-    taken = (name for name, own in categories if name in site_categories or not (site_categories or own))
-    return next(taken, None)
+    return next((name for name, own in categories if takes(site_categories, name, own=own)), None)
 
 
 USUAL_KINDS = frozenset({"individual", "farmer", "entrepreneur", "company"})

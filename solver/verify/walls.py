@@ -62,10 +62,13 @@ def _missed(season: Season) -> Iterator[tuple[Row, str, str]]:
         choices = application["choices"].split("|")
         rank = int(outcome["choice_rank"] or len(choices) + 1)
         given = season.sites[outcome["site_ids"].split("|")[0]]["fair_id"] if outcome["site_ids"] else ""
+        told: set[str] = set()  # a fair that is named is among all fairs, too
         for place, choice in enumerate(choices[:rank], start=1):
             for fair in sorted(season.runs(choice, season.signature(application), season.widths(application)[0])):
-                if place < rank or (choice == "*" and fair < given):
-                    yield application, fair, fair if choice == "*" else choice
+                there = fair if choice == "*" else choice
+                if there not in told and (place < rank or (choice == "*" and fair < given)):
+                    told.add(there)
+                    yield application, fair, there
 
 
 class _Held:
