@@ -53,8 +53,13 @@ class Offers:
 
     def of(self, candidate: Candidate) -> Iterator[Offer]:
         """What a candidate asks for, in order: the best choice first, any fair in the order of the fairs' ids."""
+        asked: set[str] = set()  # a fair that is named is among all fairs, too
         for rank, choice in enumerate(candidate.choices, start=1):
             for fair, demand in self._met_by(candidate, choice):
+                if choice.number is None:
+                    if fair in asked:
+                        continue
+                    asked.add(fair)
                 yield Offer(rank, choice, (fair, candidate.period), demand, self.counted(candidate, fair))
 
     def _met_by(self, candidate: Candidate, choice: Choice) -> Sequence[tuple[str, Demand]]:

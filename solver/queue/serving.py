@@ -39,11 +39,8 @@ def serve(request: AllocationRequest) -> AllocationResult:
         unplaceable=frozenset(c.application_no for c in request.candidates) - reached,
         seconds={"queue": admitted - started, "stalls": time.perf_counter() - admitted},
         cut_offs=tuple(_cut_offs(request, offers, served)),
-        # Who names a fair and any fair as well may block there by both.
         blocking=tuple(
-            dict.fromkeys(
-                Blocking(p.candidate.application_no, str(_at(p.offer.cell[0], p.offer.choice))) for p in served.blocking
-            )
+            Blocking(p.candidate.application_no, str(_at(p.offer.cell[0], p.offer.choice))) for p in served.blocking
         ),
         standing=request.standing,
     )
