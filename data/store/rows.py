@@ -7,6 +7,7 @@ from typing import Any
 from sqlalchemy import RowMapping
 
 from fairalloc.instants import Instant
+from fairalloc.ledger import LedgerCall, MinedCall, SeasonNo, SignedCall, call_from_json, call_to_json
 from fairalloc.model import (
     Applicant,
     ApplicantId,
@@ -23,7 +24,7 @@ from fairalloc.model import (
     Site,
     SiteId,
 )
-from fairalloc.ports import Registration
+from fairalloc.ports import OutboxEntry, Registration, SeasonRecord, Stage
 
 Row = RowMapping
 
@@ -157,6 +158,33 @@ def earlier_of(row: Row) -> Earlier:
         CategoryId(row["category"]),
         row["stalls"],
     )
+
+
+def record_of(row: Row) -> SeasonRecord:
+    """A season's record from its row."""
+    return SeasonRecord(
+        SeasonNo(row["season_no"]),
+        row["season_id"],
+        Stage(row["stage"]),
+        row["rules_text"],
+        bytes(row["source_digest"]),
+    )
+
+
+def outbox_row(call: LedgerCall) -> dict[str, Any]:
+    """A call that waits to be published, as a row."""
+    return {"seq": call.seq, "call": call_to_json(call)}
+
+
+def entry_of(row: Row) -> OutboxEntry:
+    """A call from its row, with what came of it."""
+    call = call_from_json(row["call"])
+    where = (call.season_no, call.seq)
+    signed = None if row["raw"] is None else SignedCall(*where, bytes(row["raw"]), bytes(row["tx_hash"]))
+    mined = None
+    if row["block_number"] is not None:
+        mined = MinedCall(*where, bytes(row["tx_hash"]), row["block_number"], bytes(row["block_hash"]), row["gas_used"])
+    return OutboxEntry(call, signed, mined)
 
 
 def _joined(values: frozenset[str]) -> str:

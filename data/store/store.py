@@ -43,8 +43,6 @@ from fairalloc.ledger import (
     SiteNo,
     Submit,
     Transition,
-    call_from_json,
-    call_to_json,
 )
 from fairalloc.model import ApplicationId, SeasonInput
 from fairalloc.ports import OutboxEntry, PastTransition, Registration, SeasonRecord, Stage, Standing
@@ -76,11 +74,11 @@ class SqlStore:
     def find_season(self, season_id: str) -> SeasonRecord | None:
         """See :class:`fairalloc.ports.Store`."""
         found = self._read(select(SEASON).where(SEASON.c.season_id == season_id))
-        return _record(found[0]) if found else None
+        return rows.record_of(found[0]) if found else None
 
     def seasons(self) -> Sequence[SeasonRecord]:
         """See :class:`fairalloc.ports.Store`."""
-        return [_record(row) for row in self._read(select(SEASON).order_by(SEASON.c.season_no))]
+        return [rows.record_of(row) for row in self._read(select(SEASON).order_by(SEASON.c.season_no))]
 
     def next_season_no(self) -> SeasonNo:
         """See :class:`fairalloc.ports.Store`."""
@@ -131,7 +129,7 @@ class SqlStore:
                 season_no,
                 ({"application_no": n, "seq": s, "site_no": 0, **received} for n, s in steps),
             )
-            _insert(connection, OUTBOX, season_no, map(_outbox_row, calls))
+            _insert(connection, OUTBOX, season_no, map(rows.outbox_row, calls))
         return record
 
     def load_input(self, season_no: SeasonNo) -> SeasonInput:
@@ -198,7 +196,7 @@ class SqlStore:
                     "store.sequence", "another process has gone on with this season", "start the command again"
                 )
             _apply(connection, season_no, steps)
-            _insert(connection, OUTBOX, season_no, map(_outbox_row, calls))
+            _insert(connection, OUTBOX, season_no, map(rows.outbox_row, calls))
             kept = [{"name": name, "content": content} for name, content in (documents or {}).items()]
             _insert(connection, DOCUMENT, season_no, kept)
             connection.execute(SEASON.update().where(SEASON.c.season_no == season_no).values(stage=stage.value))
@@ -262,7 +260,7 @@ class SqlStore:
         question = select(OUTBOX).where(OUTBOX.c.season_no == season_no).order_by(OUTBOX.c.seq)
         if unmined_only:
             question = question.where(OUTBOX.c.block_number.is_(None))
-        return [_entry(row) for row in self._read(question)]
+        return [rows.entry_of(row) for row in self._read(question)]
 
     def mark_signed(self, signed: Sequence[SignedCall]) -> None:
         """See :class:`fairalloc.ports.Store`."""
@@ -381,27 +379,3 @@ def _apply(connection: Connection, season_no: int, steps: Sequence[tuple[int, Tr
         for seq, step in steps
     )
     _insert(connection, TRANSITION, season_no, history)
-
-
-def _record(row: RowMapping) -> SeasonRecord:
-    return SeasonRecord(
-        SeasonNo(row["season_no"]),
-        row["season_id"],
-        Stage(row["stage"]),
-        row["rules_text"],
-        bytes(row["source_digest"]),
-    )
-
-
-def _outbox_row(call: LedgerCall) -> dict[str, Any]:
-    return {"seq": call.seq, "call": call_to_json(call)}
-
-
-def _entry(row: RowMapping) -> OutboxEntry:
-    call = call_from_json(row["call"])
-    where = (call.season_no, call.seq)
-    signed = None if row["raw"] is None else SignedCall(*where, bytes(row["raw"]), bytes(row["tx_hash"]))
-    mined = None
-    if row["block_number"] is not None:
-        mined = MinedCall(*where, bytes(row["tx_hash"]), row["block_number"], bytes(row["block_hash"]), row["gas_used"])
-    return OutboxEntry(call, signed, mined)
