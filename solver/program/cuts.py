@@ -12,8 +12,9 @@ cuts are few, short and deep.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -47,22 +48,21 @@ class Point:
     slack: FloatArray
     prices: FloatArray
 
-    @classmethod
-    def on_face(cls, x: FloatArray, slack: FloatArray, prices: FloatArray, free: BoolArray, tight: BoolArray) -> Point:
-        """One for cuts that hold for the whole face of best solutions.
+    def on_face(self, free: BoolArray, tight: BoolArray) -> Point:
+        """The same for cuts through the whole face of best solutions.
 
         Args:
-            x: the solution.
-            slack: of its rows.
-            prices: of its rows.
             free: (columns,) whether using a column costs nothing.
             tight: (rows,) whether all best solutions fill a row.
         """
-        weights = np.where(free, np.maximum(x, TOUCHED), x)
-        return cls(x, weights, np.where(tight, slack, np.maximum(slack, TOUCHED)), prices)
+        weights = np.where(free, np.maximum(self.weights, TOUCHED), self.weights)
+        slack = np.where(tight, self.slack, np.maximum(self.slack, TOUCHED))
+        return replace(self, weights=weights, slack=slack)
 
 
-def find_cuts(program: Program, point: Point, divisors: Iterable[int], at_most: int, enough: int) -> list[Found]:
+def find_cuts(
+    program: Program, point: Point, divisors: Iterable[int], at_most: int, enough: float = math.inf
+) -> list[Found]:
     """Cuts that a solution of the relaxation violates, the most violated first, few through the same columns.
 
     Args:

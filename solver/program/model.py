@@ -306,13 +306,6 @@ class Program:
         of[list(self._application)] = prices[rows]
         return of
 
-    def prices_of_pots(self, prices: FloatArray) -> FloatArray:
-        """(pots,) what an ask pays for its run, at some prices of rows."""
-        of: FloatArray = prices[self.pot_row]
-        for pot, whole in self.part_of.items():
-            of[pot] += prices[self.pot_row[whole]]
-        return of
-
     def part_pot(self, whole: int, group: str) -> int:
         """A pot for the requests of one group to a pot; it gets its runs by :meth:`give`."""
         pot = len(self.pots)

@@ -79,7 +79,16 @@ class InfeasibleError(Exception):
 
 
 class Relaxation:
-    """The relaxation of a program; what is added to the program is taken over by :meth:`extend`."""
+    """The relaxation of a program; what is added to the program is taken over by :meth:`extend`.
+
+    Attributes:
+        held: steps that are solved and may not be lost.
+        faces: of their proofs.
+        shut: columns that the faces leave empty.
+        tight: rows that they fill.
+        filled: columns that they fill.
+        primal: whether the next solution comes by the primal method.
+    """
 
     def __init__(self, program: Program) -> None:
         self._program = program
@@ -87,8 +96,8 @@ class Relaxation:
         # Exact weights of steepest edges would be computed anew whenever rows are added.
         self._engine.setOptionValue("simplex_dual_edge_weight_strategy", _DEVEX)
         self._columns = 0
-        self._held: list[Held] = []
-        self._faces: list[Face] = []
+        self.held: list[Held] = []
+        self.faces: list[Face] = []
         self._row: list[int] = []
         self._held_row: dict[int, int] = {}
         self._rows = 0
@@ -105,7 +114,7 @@ class Relaxation:
         self._extend_rows(range(len(self._row), len(program.bounds)))
         fresh = range(self._columns, len(program.columns))
         if fresh:
-            gains = [(at, program.gains(self._held[place].step)) for place, at in self._held_row.items()]
+            gains = [(at, program.gains(self.held[place].step)) for place, at in self._held_row.items()]
             starts: list[int] = []
             rows: list[int] = []
             values: list[float] = []
@@ -131,9 +140,9 @@ class Relaxation:
                 np.array(values),
             )
             self._columns = len(program.columns)
-            if self._faces:
+            if self.faces:
                 matrix = Matrix.of(program)
-                for face in self._faces:
+                for face in self.faces:
                     self._shut(face, matrix, fresh.start)
             self.primal = True
 
@@ -193,10 +202,10 @@ class Relaxation:
         if face.gap:
             support = np.flatnonzero(gains).astype(np.int32)
             self._engine.addRow(float(held.value), np.inf, len(support), support, gains[support].astype(float))
-            self._held_row[len(self._held)] = self._rows
+            self._held_row[len(self.held)] = self._rows
             self._rows += 1
-        self._held.append(held)
-        self._faces.append(face)
+        self.held.append(held)
+        self.faces.append(face)
         self._shut(face, Matrix.of(self._program), 0)
         tight = face.tight().tolist()
         self.tight.update(tight)
@@ -236,7 +245,7 @@ class Relaxation:
         prices = np.where(places == DROPPED, 0.0, duals[places]) if len(duals) else np.zeros(len(places))
         tight = np.zeros(len(prices), dtype=bool)
         tight[list(self.tight)] = True
-        held = np.zeros(len(self._held))
+        held = np.zeros(len(self.held))
         for place, at in self._held_row.items():
             held[place] = max(-duals[at], 0.0)
         return Relaxed(

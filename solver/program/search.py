@@ -13,7 +13,7 @@ from solver.problem import IntArray
 from solver.program.apart import Crowd, tell_apart
 from solver.program.columns import FloatArray
 from solver.program.cuts import Found, Point, find_cuts
-from solver.program.faces import Face, Matrix, lifted
+from solver.program.faces import Matrix, lifted
 from solver.program.handing import Numbering
 from solver.program.model import Program
 from solver.program.prices import Bounds, Prices
@@ -65,10 +65,8 @@ class Search:
         self.numbering = numbering
         self.crowds: set[Crowd] = set()
         self._relaxation = Relaxation(self._program)
-        self._held: list[Held] = []
-        self._faces: list[Face] = []
         self._last: IntArray | None = None
-        self._whole = Whole(program, self._relaxation, self._held, self._faces, numbering)
+        self._whole = Whole(program, self._relaxation, numbering)
 
     def solve(self, steps: Sequence[Step], *, promises: bool) -> list[Solved]:
         """The optimum of each step among the solutions that are best on the steps before; the last one is best on all.
@@ -109,7 +107,6 @@ class Search:
                 break
             except CrowdedError as crowded:
                 promised = relaxed.promised
-                self._whole.crowded = crowded.solution
                 self._tell_apart(step, crowded.crowds)
                 relaxed = self._priced(step)
                 look = relaxed.promised == promised
@@ -146,24 +143,21 @@ class Search:
         self._relaxation.primal = False
 
     def _settled(self, step: Step, value: int, relaxed: Relaxed, x: IntArray) -> Solved:
-        prices = Bounds(self._program).best(step, relaxed, self._held, self._faces, value)
-        held = Held(step, value)
-        self._relaxation.hold(held, prices.face)
+        prices = Bounds(self._program).best(step, relaxed, self._relaxation.held, self._relaxation.faces, value)
+        self._relaxation.hold(Held(step, value), prices.face)
         self._program.fill(sorted(self._relaxation.filled))
-        self._held.append(held)
-        self._faces.append(prices.face)
         return Solved(x, value, prices)
 
     def _by_primes(self, step: Step, relaxed: Relaxed, patience: int = PATIENCE) -> Relaxed:
         """Cut by sums of rows modulo small primes until that leads nowhere."""
         left, start, deeply = patience, relaxed.value, True
         for _ in range(ROUNDS):
-            before = relaxed.value
-            found = self._deep(relaxed) if deeply else []
+            before, point = relaxed.value, self._vertex(relaxed)
+            found = self._deep(relaxed, point) if deeply else []
             if len(found) < DEEP:
                 # The face is cut as far as sums modulo primes do, until it is another one.
                 deeply = False
-                found += find_cuts(self._program, self._vertex(relaxed), PRIMES, CUTS_AT_ONCE, FEW)
+                found += find_cuts(self._program, point, PRIMES, CUTS_AT_ONCE, FEW)
             if not self._add(found):
                 break
             relaxed = self._relaxation.solve()
@@ -175,15 +169,13 @@ class Search:
                 break
         return relaxed
 
-    def _deep(self, relaxed: Relaxed) -> list[Found]:
+    def _deep(self, relaxed: Relaxed, point: Point) -> list[Found]:
         """Cuts through the whole face of solutions that are as good as the relaxation's."""
         free = relaxed.reduced <= TOLERANCE
         free[list(self._relaxation.shut)] = False
-        free[self._program.targets] = False
         tight = relaxed.prices > TOLERANCE
         tight[list(self._relaxation.tight)] = True
-        point = Point.on_face(relaxed.x, self._slack(relaxed.x), relaxed.prices, free, tight)
-        return find_cuts(self._program, point, PRIMES, CUTS_AT_ONCE, len(PRIMES) * CUTS_AT_ONCE)
+        return find_cuts(self._program, point.on_face(free, tight), PRIMES, CUTS_AT_ONCE)
 
     def _vertex(self, relaxed: Relaxed) -> Point:
         return Point(relaxed.x, relaxed.x, self._slack(relaxed.x), relaxed.prices)
@@ -200,11 +192,11 @@ class Search:
                 break
             point = self._vertex(relaxed)
             self._drop(point.slack)
-            found = self._deep(relaxed) if self._fell(before, relaxed) else []
+            found = self._deep(relaxed, point) if self._fell(before, relaxed) else []
             if len(found) < DEEP:
                 found += tableau_cuts(self._program, self._relaxation, relaxed.x, point.slack, BASIC_CUTS_AT_ONCE)
                 # Where rows of the basis lead ever less far, sums modulo a prime often still find what is wrong nearby.
-                found += find_cuts(self._program, point, PRIMES[-1:], MIXED_IN, MIXED_IN)
+                found += find_cuts(self._program, point, PRIMES[-1:], MIXED_IN)
             before = relaxed.value
             if not self._add(found):
                 break
@@ -244,13 +236,12 @@ class Search:
         program = self._program
         if not program.wishes:
             return 0
-        weights = {held.step: float(price) for held, price in zip(self._held, relaxed.held, strict=True)} | {step: 1.0}
+        held, faces = self._relaxation.held, self._relaxation.faces
+        weights = {one.step: float(price) for one, price in zip(held, relaxed.held, strict=True)} | {step: 1.0}
         prices = relaxed.prices
-        if self._faces:
-            prices, weights = lifted(program, Matrix.of(program), prices, weights, self._faces)
-        pots = program.prices_of_pots(prices) if program.pots else np.zeros(0)
-        applications = program.prices_of_applications(prices)
-        added = add_columns(program, weights, prices, pots, applications, least)
+        if faces:
+            prices, weights = lifted(program, Matrix.of(program), prices, weights, faces)
+        added = add_columns(program, weights, prices, least)
         if added:
             self._relaxation.extend()
             self._relaxation.aim(program.gains(step))

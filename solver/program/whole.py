@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from itertools import islice
 
 import numpy as np
@@ -13,10 +13,9 @@ from fairalloc.rules import Step
 from solver.problem import IntArray
 from solver.program.apart import Crowd
 from solver.program.columns import Ask, BoolArray, Row
-from solver.program.faces import Face
 from solver.program.handing import Numbering
 from solver.program.model import Program
-from solver.program.relaxation import TOLERANCE, Held, Relaxation, Relaxed
+from solver.program.relaxation import TOLERANCE, Relaxation, Relaxed
 from solver.program.trial import MOST_NODES, Trial
 
 NEAR = 2
@@ -30,9 +29,9 @@ EVERYWHERE = 30
 class CrowdedError(Exception):
     """A whole solution puts some groups too close together: what it promises may be too much."""
 
-    def __init__(self, crowds: set[Crowd], solution: IntArray) -> None:
+    def __init__(self, crowds: set[Crowd]) -> None:
         super().__init__()
-        self.crowds, self.solution = crowds, solution
+        self.crowds = crowds
 
 
 class Whole:
@@ -42,16 +41,8 @@ class Whole:
         crowded: the last whole solution that put some groups too close together, while it still matters.
     """
 
-    def __init__(
-        self,
-        program: Program,
-        relaxation: Relaxation,
-        held: Sequence[Held],
-        faces: Sequence[Face],
-        numbering: Numbering,
-    ) -> None:
-        self._program, self._relaxation = program, relaxation
-        self._held, self._faces, self._numbering = held, faces, numbering
+    def __init__(self, program: Program, relaxation: Relaxation, numbering: Numbering) -> None:
+        self._program, self._relaxation, self._numbering = program, relaxation, numbering
         self.crowded: IntArray | None = None
 
     def value(self, step: Step, x: IntArray) -> int:
@@ -66,7 +57,7 @@ class Whole:
         """The best whole solution near the relaxation's that is as good as it promises."""
         # After the last one was too crowded, the nearest are too few.
         first = 0 if self.crowded is None else 1
-        for columns in islice(self._near(relaxed, best, step), first, NEAR):
+        for columns in islice(self._neighbourhoods(relaxed, best, step), first, NEAR):
             best = self._trial(step, relaxed, columns, best, LOOK_NODES, exactly=True)
             if not self.falls_short(step, best, relaxed):
                 break
@@ -78,7 +69,7 @@ class Whole:
         First among columns that cost the relaxation nothing, at fairs where its solution is broken; then at all fairs;
         then among all columns that cost no more than what is missing.
         """
-        for columns in self._near(relaxed, best, step):
+        for columns in self._neighbourhoods(relaxed, best, step):
             best = self._trial(step, relaxed, columns, best)
             if not self.falls_short(step, best, relaxed):
                 break
@@ -101,7 +92,7 @@ class Whole:
         """The better of a solution and a whole one among some columns, which may have to be as good as promised."""
         held = [
             (one.value, self._program.gains(one.step))
-            for one, face in zip(self._held, self._faces, strict=True)
+            for one, face in zip(self._relaxation.held, self._relaxation.faces, strict=True)
             if face.gap
         ]
         tight, full = self._relaxation.tight, self._relaxation.filled
@@ -128,7 +119,8 @@ class Whole:
             return best
         crowds = self._numbering.crowds(found)
         if crowds:
-            raise CrowdedError(crowds, found)
+            self.crowded = found
+            raise CrowdedError(crowds)
         return found if best is None or self.value(step, found) > self.value(step, best) else best
 
     def _asked(self, x: IntArray, count: int) -> IntArray:
@@ -138,8 +130,9 @@ class Whole:
             asked[column] = isinstance(self._program.columns[column], Ask)
         return asked
 
-    def _near(self, relaxed: Relaxed, best: IntArray | None, step: Step) -> Iterator[IntArray]:
-        program, x = self._program, relaxed.x
+    def _neighbourhoods(self, relaxed: Relaxed, best: IntArray | None, step: Step) -> Iterator[IntArray]:
+        """Columns to choose from, ever more of them."""
+        program, x, broken = self._program, relaxed.x, relaxed.broken.tolist()
         count = len(x)
         used = x > TOLERANCE
         if best is not None:
@@ -150,9 +143,9 @@ class Whole:
         free &= self._few_everywhere(relaxed)
         if self.crowded is not None:
             used[: len(self.crowded)] |= free[: len(self.crowded)] & (self.crowded > 0)
-        fairs = {program.fair_of(column) for column in relaxed.broken.tolist()} | {None}
+        fairs = {program.fair_of(column) for column in broken} | {None}
         at = np.fromiter((program.fair_of(column) in fairs for column in range(count)), dtype=bool, count=count)
-        torn = {what.index for c in relaxed.broken.tolist() if isinstance(what := program.columns[c], Ask)}
+        torn = {what.index for c in broken if isinstance(what := program.columns[c], Ask)}
         others = np.fromiter(
             (isinstance(what, Ask) and what.index not in torn for what in program.columns), dtype=bool, count=count
         )

@@ -52,15 +52,17 @@ def surpluses(
             yield wish, index, rank, surplus
 
 
-def add_columns(
-    program: Program,
-    weights: Mapping[Step, float],
-    rows: FloatArray,
-    pots: FloatArray,
-    applications: FloatArray,
-    least: float,
-) -> int:
+def _prices_of_pots(program: Program, rows: FloatArray) -> FloatArray:
+    """(pots,) what an ask pays for its run, at some prices of rows."""
+    of: FloatArray = rows[program.pot_row]
+    for pot, whole in program.part_of.items():
+        of[pot] += rows[program.pot_row[whole]]
+    return of
+
+
+def add_columns(program: Program, weights: Mapping[Step, float], rows: FloatArray, least: float) -> int:
     """Make columns of asks whose surplus over all prices, their application's included, is at least so much."""
+    pots, applications = _prices_of_pots(program, rows), program.prices_of_applications(rows)
     chosen: list[tuple[Wish, int, int, int]] = []
     for wish, index, rank, surplus in surpluses(program, weights, rows, pots, -np.inf):
         left = surplus - applications[index]

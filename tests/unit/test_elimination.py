@@ -63,7 +63,7 @@ def test_every_whole_solution_keeps_the_rounded_sum(system):
         assert all(total // prime @ np.array(x) <= right // prime for x in whole)
 
 
-def test_an_odd_cycle_is_cut_only_where_the_face_has_no_other_way():
+def test_a_column_that_counts_a_little_makes_an_odd_cycle_shallower():
     # Three requests, each two of which exclude each other: half of each is as good as one and a half.
     rows = {0: {0: 1, 1: 1}, 1: {1: 1, 2: 1}, 2: {0: 1, 2: 1}}
     bounds, slack = dict.fromkeys(rows, 1), np.zeros(3)
