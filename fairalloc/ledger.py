@@ -35,6 +35,8 @@ class Topic(IntEnum):
 
     INPUTS = 1
     ALLOCATION = 2
+    REGISTER = 3
+    DRAW = 4
 
 
 @dataclass(frozen=True, slots=True)
