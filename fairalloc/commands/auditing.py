@@ -1,0 +1,71 @@
+"""What anyone checks: `verify`, `audit`, `report`."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fairalloc import console
+from fairalloc.audit import audit_bundle, audit_chain, recorded_at
+from fairalloc.bundle.folder import PAGE, read_bundle, read_timings
+from fairalloc.commands.options import DEFAULT_STATE, BundleDir, Db, Export, Json, Rpc, State
+from fairalloc.commands.workspace import CODE_HASH, Workspace
+from fairalloc.report.page import render_report
+from fairalloc.services.pipeline import audit_own_database
+from solver.verify import check_files
+
+
+def verify(bundle: BundleDir, as_json: Json = False) -> None:
+    """Check a bundle by itself: files whole, rules kept, nothing better possible. Needs no chain and no database.
+
+    Example: fairalloc verify out/season
+    """
+    found = audit_bundle(read_bundle(bundle), check_files)
+    console.show_json(asdict(found)) if as_json else console.show_audit(found)
+    console.refuse(found)
+
+
+def audit(
+    bundle: BundleDir,
+    state: State = DEFAULT_STATE,
+    db: Db = None,
+    rpc: Rpc = None,
+    export: Export = None,
+    no_db: Annotated[bool, typer.Option("--no-db", help="Leave the database out.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Replay the chain and hold the bundle, and the database where there is one, against it.
+
+    Example: fairalloc audit out/season --rpc http://127.0.0.1:8545
+    """
+    from chain.client import LedgerClient
+    from chain.node.export import replica
+
+    files = read_bundle(bundle)
+    found = audit_bundle(files, check_files)
+    workspace = Workspace(state, db, rpc)
+    contract, season_no = recorded_at(files, found)
+    with workspace.chain().node() if export is None else replica(export) as node:
+        ledger = LedgerClient(node, contract)
+        history = ledger.history(season_no)
+        audit_chain(found, files, ledger.identity(), history, CODE_HASH)
+    if export is None and not no_db and workspace.has_database():
+        audit_own_database(found, workspace.store(), season_no, history)
+    console.show_json(asdict(found)) if as_json else console.show_audit(found)
+    console.refuse(found)
+
+
+def report(bundle: BundleDir, to: Annotated[Path | None, typer.Option("--out", help="File to write.")] = None) -> None:
+    """Write the season's page: one HTML file that works offline.
+
+    Example: fairalloc report out/season --out season.html
+    """
+    files = read_bundle(bundle)
+    found = audit_bundle(files, check_files)
+    target = to or bundle / PAGE
+    target.write_text(render_report(files, found, read_timings(bundle)), encoding="utf-8")
+    console.out.print(str(target), soft_wrap=True)
+    console.refuse(found)

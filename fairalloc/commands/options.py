@@ -1,0 +1,24 @@
+"""Arguments and options that several commands share, each with its one wording."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Folder = Annotated[Path, typer.Argument(help="Folder with season.toml and the CSV files.")]
+SeasonDir = Annotated[Path | None, typer.Argument(help="Folder with season.toml and the CSV files.")]
+Out = Annotated[Path, typer.Option("--out", help="Folder for the bundle.")]
+BundleDir = Annotated[Path, typer.Argument(help="A bundle: the folder that `run` or `publish` wrote.")]
+ApplicationId = Annotated[str, typer.Argument(help="The id on the receipt (A000001), or the city's own.")]
+SeasonOption = Annotated[str | None, typer.Option("--season", help="Season id; the latest if left out.")]
+Synthetic = Annotated[int | None, typer.Option("--synthetic", min=1, help="Make up a season of N applications.")]
+Seed = Annotated[int, typer.Option("--seed", help="Seed of a made-up season.")]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+State = Annotated[Path, typer.Option("--state", envvar="FAIRALLOC_STATE", help="Folder for database, chain and keys.")]
+Db = Annotated[str | None, typer.Option("--db", envvar="FAIRALLOC_DB", help="A database's URL instead of SQLite.")]
+Rpc = Annotated[str | None, typer.Option("--rpc", envvar="FAIRALLOC_RPC", help="Use the EVM node at this URL.")]
+SkipInvalid = Annotated[Path | None, typer.Option("--skip-invalid", help="Leave out bad rows and list them in a file.")]
+Export = Annotated[Path | None, typer.Option("--export", help="Audit against a chain export, on a node of our own.")]
+DEFAULT_STATE = Path(".fairalloc")

@@ -1,0 +1,55 @@
+"""What goes to the chain: `publish`, `export`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fairalloc import console
+from fairalloc.bundle.folder import write_bundle
+from fairalloc.commands.options import DEFAULT_STATE, Db, Json, Out, Rpc, SeasonOption, State
+from fairalloc.commands.workspace import Workspace
+from fairalloc.services.bundling import bundle_files
+from fairalloc.services.context import SeasonContext, find_season
+from fairalloc.services.publishing import publish as publish_outbox
+
+
+def publish(
+    out_dir: Out = Path("out/season"),
+    season: SeasonOption = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be sent, send nothing.")] = False,
+    state: State = DEFAULT_STATE,
+    db: Db = None,
+    rpc: Rpc = None,
+    as_json: Json = False,
+) -> None:
+    """Record on chain what is not there yet, each call exactly once, and put the proof of it into the bundle.
+
+    Example: fairalloc publish --out out/2026
+    """
+    workspace = Workspace(state, db, rpc)
+    tools = workspace.tools()
+    record = find_season(tools.store, season)
+    if dry_run:
+        waiting = tools.store.outbox(record.season_no)
+        console.show(f"Season {record.season_id}", {"calls to send": len(waiting)}, as_json=as_json)
+        return
+    with workspace.chain().ledger() as ledger:
+        sent = publish_outbox(tools.store, ledger, record.season_no, tools.progress)
+        files = bundle_files(tools.store, SeasonContext.load(tools.store, record), ledger)
+    write_bundle(out_dir, files)
+    facts = {"calls sent": sent.calls, "transitions": sent.transitions, "gas": sent.gas}
+    console.show(f"Season {record.season_id}", facts, as_json=as_json)
+
+
+def export(file: Annotated[Path, typer.Argument(help="File to write.")], state: State = DEFAULT_STATE) -> None:
+    """Write the embedded chain to a text file, for auditors to execute again.
+
+    Example: fairalloc export chain.jsonl
+    """
+    from chain.node.export import export_journal
+
+    export_journal(state / "node", file)
+    console.out.print(str(file), soft_wrap=True)
