@@ -16,7 +16,7 @@ from eth_hash.auto import keccak
 from chain import heads
 from chain.records import unpack
 from fairalloc.findings import coded
-from fairalloc.ledger import TRANSITION_DTYPE, History, RecordedCommit, SeasonNo, Topic
+from fairalloc.ledger import TRANSITION_DTYPE, History, RecordedCall, RecordedCommit, SeasonNo, Topic
 from fairalloc.reasons import Reason
 from fairalloc.status import HOLDS_SITE, NO_STATUS, TRANSITIONS, Status
 
@@ -28,6 +28,13 @@ _SIGNATURES = {
     "SeasonClosed": "SeasonClosed(uint32,uint256,address,bytes32)",
 }
 _EVENT_OF = {keccak(signature.encode()): name for name, signature in _SIGNATURES.items()}
+_KINDS = {
+    "SeasonOpened": "open",
+    "Submitted": "submit",
+    "Committed": "commit",
+    "Recorded": "record",
+    "SeasonClosed": "close",
+}
 _LEGAL = frozenset((before, int(after)) for before, after in TRANSITIONS)
 _HOLDS = frozenset(map(int, HOLDS_SITE))
 _DECISIONS = frozenset({int(Status.ALLOCATED), int(Status.WAITLISTED)})
@@ -50,6 +57,7 @@ class _Replay:
     contract: str
     head: bytes = b""
     stated: bytes = b""
+    payload_hash: bytes = b""
     next_seq: int = 0
     closed: bool = False
     rules_hash: bytes = b""
@@ -58,6 +66,7 @@ class _Replay:
     last_block: int = 0
     commitments: list[bytes] = field(default_factory=list)
     commits: list[RecordedCommit] = field(default_factory=list)
+    calls: list[RecordedCall] = field(default_factory=list)
     rows: list[tuple[int, ...]] = field(default_factory=list)
     # By application number; entry 0 is unused.
     status: list[int] = field(default_factory=lambda: [NO_STATUS])
@@ -78,6 +87,7 @@ class _Replay:
         data = bytes.fromhex(log["data"][2:])
         self.first_block = self.first_block or block
         self.last_block = block
+        before = self.head
         match event:
             case "SeasonOpened":
                 self._opened(data)
@@ -94,6 +104,10 @@ class _Replay:
                 self.closed = True
             case _:
                 self.findings.append(f"block {block}: an event that the contract does not have")
+        if self.head != before:
+            where = (_hash(log, "blockHash"), _hash(log, "transactionHash"))
+            seq, kind = self.next_seq - 1, _KINDS[event or ""]
+            self.calls.append(RecordedCall(seq, kind, block, timestamp, self.payload_hash, self.head, *where))
 
     def _opened(self, data: bytes) -> None:
         if self.next_seq:
@@ -103,6 +117,7 @@ class _Replay:
         self.rules_hash, self.site_count, self.stated = _word(data, 1), _count(data, 2), _word(data, 3)
         _end(data, 4)
         self.head = heads.opening_head(self.chain_id, self.contract, self.season_no, self.rules_hash, self.site_count)
+        self.payload_hash = self.head
         if self.head != self.stated:
             self.findings.append("call 0: the head stated is not that of this chain, contract, season and rules")
         self.next_seq = 1
@@ -117,6 +132,7 @@ class _Replay:
             self.findings.append(f"call {seq}: the season was closed before it")
         self.next_seq = seq + 1
         self.head = heads.next_head(self.head, payload)
+        self.payload_hash = keccak(payload)
         # Once two heads differ they differ for good; a break stands where the stated ones do not follow each other.
         if self.head != stated and heads.next_head(self.stated, payload) != stated:
             self.findings.append(f"call {seq}: the head recomputed from the payloads is not the one stated")
@@ -144,8 +160,9 @@ class _Replay:
         seq, actor, topic = _count(data, 0), _address(data, 1), _int(data, 2)
         digest, head = _word(data, 3), _word(data, 4)
         _end(data, 5)
-        self._sequence(seq, heads.commit_payload(seq, actor, topic, digest), head)
-        self.commits.append(RecordedCommit(seq, block, timestamp, topic, digest))
+        payload = heads.commit_payload(seq, actor, topic, digest)
+        self._sequence(seq, payload, head)
+        self.commits.append(RecordedCommit(seq, block, timestamp, topic, digest, payload))
 
     def _recorded(self, data: bytes, block: int, timestamp: int) -> None:
         seq, actor, head = _count(data, 0), _address(data, 1), _word(data, 2)
@@ -215,6 +232,7 @@ def replay(
         last_block=state.last_block,
         commitments=tuple(state.commitments),
         commits=tuple(state.commits),
+        calls=tuple(state.calls),
         transitions=np.array(state.rows, dtype=TRANSITION_DTYPE),
         status=np.array(state.status, dtype=np.int64),
         site_no=np.array(state.site_no, dtype=np.int64),
@@ -222,6 +240,11 @@ def replay(
         reason=np.array(state.reason, dtype=np.int64),
         findings=tuple(coded("history.sequence", state.findings)),
     )
+
+
+def _hash(log: Mapping[str, Any], name: str) -> bytes:
+    """The hash of a log's block or transaction; nothing where the node does not tell."""
+    return bytes.fromhex(str(log.get(name) or "")[2:])
 
 
 def _word(data: bytes, index: int) -> bytes:

@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 
 from fairalloc.bundle.folder import MANIFEST, manifest_file
+from fairalloc.bundle.register import COMMITMENTS, HEADS, commitments_file, heads_file
 from fairalloc.canonical import json_bytes
 from fairalloc.errors import StateConflictError
 from fairalloc.ports import Ledger, Stage, Store
@@ -14,7 +15,7 @@ from fairalloc.services.stages import ALLOCATION, CERTIFICATE, FREEZE, OUTCOME, 
 
 
 def bundle_files(store: Store, context: SeasonContext, ledger: Ledger | None) -> dict[str, bytes]:
-    """All files of a season's bundle; without a ledger, it has no ``chain.json``.
+    """All files of a season's bundle; without a ledger, it has no ``chain.json`` and no ``heads.csv``.
 
     Raises:
         StateConflictError: when the season is not allocated, or not all of it is on chain yet.
@@ -24,10 +25,12 @@ def bundle_files(store: Store, context: SeasonContext, ledger: Ledger | None) ->
     names = (SCREENING, OUTCOME, CERTIFICATE)
     kept = {name: store.document(season_no, name) for name in (*names, FREEZE, ALLOCATION)}
     files = {**context.inputs, **{name: kept[name] or b"" for name in names}}
+    files[COMMITMENTS] = commitments_file(store.registrations(season_no))
     statements = {"freeze": json.loads(kept[FREEZE] or b"{}"), "allocation": json.loads(kept[ALLOCATION] or b"{}")}
     program = str(statements["freeze"].get("program", ""))
     if ledger is not None:
         files["chain.json"] = _chain_file(store, context, ledger)
+        files[HEADS] = heads_file(ledger.history(season_no).calls)
     files[MANIFEST] = manifest_file(files, statements, program)
     return files
 
