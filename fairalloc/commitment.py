@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from fairalloc.canonical import json_bytes, sha256
 from fairalloc.instants import format_instant
-from fairalloc.model import Applicant, Application
+from fairalloc.model import Applicant, Application, ApplicationId, SeasonInput
 
 SALT_BYTES = 32
 
@@ -36,6 +36,15 @@ def application_record(application: Application, applicant: Applicant) -> bytes:
             "documents": list(application.missing_documents),
         }
     )
+
+
+def application_records(season: SeasonInput) -> dict[ApplicationId, bytes]:
+    """The record of every application of a season."""
+    applicants = {applicant.applicant_id: applicant for applicant in season.applicants}
+    return {
+        application.application_id: application_record(application, applicants[application.applicant_id])
+        for application in season.applications
+    }
 
 
 def commitment(salt: bytes, record: bytes) -> bytes:

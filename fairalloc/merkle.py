@@ -60,7 +60,7 @@ def merkle_root(leaves: Sequence[bytes]) -> bytes:
 def is_included(leaf: bytes, index: int, size: int, path: Sequence[bytes], root: bytes) -> bool:
     """Whether an audit path leads from the entry at that place of a list of that size to the root.
 
-    Step by step as RFC 9162 has it in section 2.1.3.2, and not by building the tree's shape as :class:`MerkleTree` does.
+    Step by step as RFC 9162 has it in section 2.1.3.2, which knows nothing of how :class:`MerkleTree` is built.
     The root alone does not fix the size: whoever needs it must know it from elsewhere.
     """
     if not 0 <= index < size:

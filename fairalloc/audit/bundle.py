@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 
+from fairalloc.audit.register import audit_published_register
 from fairalloc.audit.verdict import Audit
 from fairalloc.bundle.folder import MANIFEST, manifest_findings
 from fairalloc.bundle.published import Published, published
@@ -42,6 +43,7 @@ def audit_bundle(files: Mapping[str, bytes], check: CheckFiles) -> Audit:
             len(book.applications) + len(book.sites),
             coded("bundle.numbering", _numbers(book)),
         )
+        audit_published_register(audit, book, files)
         audit.add("screening recomputed", len(book.applications), coded("bundle.screening", _screening(book)))
         audit.add("queue recomputed", len(book.outcome), coded("bundle.queue", _queue(book, files)))
         audit.overrides += [_decision_words(decision) for decision in book.preallocations]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fairalloc.audit.register import audit_chain_register
 from fairalloc.audit.verdict import Audit
 from fairalloc.bundle.folder import MANIFEST
 from fairalloc.bundle.published import Published, published
@@ -62,6 +63,7 @@ def audit_chain(
         audit.add(
             "commitments before decisions", len(history.commits), _commits(manifest["statements"], files, history)
         )
+        audit_chain_register(audit, book, files, history)
         audit.add("times and deadlines", len(history.transitions), _times(book, history))
         audit.add("statuses on chain", len(history.status) - 1, _statuses(book, history))
     except (KeyError, ValueError, TypeError) as error:

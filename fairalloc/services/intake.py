@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
-from fairalloc.commitment import SALT_BYTES, application_record, commitment
+from fairalloc.commitment import SALT_BYTES, application_records, commitment
 from fairalloc.errors import StateConflictError
 from fairalloc.ledger import BATCH_SIZE, ApplicationNo, Commit, LedgerCall, OpenSeason, SeasonNo, Submit, Topic
 from fairalloc.merkle import merkle_root
@@ -25,9 +25,9 @@ def import_season(store: Store, rules: Rules, rules_text: str, season: SeasonInp
     Raises:
         StateConflictError: when a different season of that id is already there.
     """
-    applicants = {applicant.applicant_id: applicant for applicant in season.applicants}
+    known_records = application_records(season)
     ordered = sorted(season.applications, key=submission_order)
-    records = [application_record(application, applicants[application.applicant_id]) for application in ordered]
+    records = [known_records[application.application_id] for application in ordered]
     digest = _source_digest(rules_text, season, records)
     known = store.find_season(rules.season.id)
     if known is not None:
