@@ -7,7 +7,7 @@ import sys
 import typer
 
 from fairalloc import console
-from fairalloc.commands import applicant, auditing, record, season
+from fairalloc.commands import applicant, auditing, receipts, record, season
 from fairalloc.errors import FairallocError
 
 app = typer.Typer(
@@ -31,6 +31,7 @@ for command in (
     record.export,
 ):
     app.command(name=command.__name__.strip("_"))(command)
+app.add_typer(receipts.app, name="receipt")
 
 
 def main() -> None:
