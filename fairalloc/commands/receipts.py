@@ -109,6 +109,7 @@ def verify(
 
 
 def _on_chain(receipt: Receipt, rpc: str | None, export: Path | None) -> list[Step]:
+    """The steps against a node by its URL, or one that executes an export."""
     from chain.client import LedgerClient
     from chain.node.export import replica
     from chain.rpc_node import RpcNode

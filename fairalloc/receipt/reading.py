@@ -130,6 +130,7 @@ def parse_receipt(content: bytes, name: str, beside: Callable[[str], bytes]) -> 
     try:
         body = _Body.model_validate_json(content)
         record = _record(body.record, beside)
+        record.canonical()
     except ValidationError as error:
         raise InvalidDataError([_defect(name, problem) for problem in error.errors()], _REMEDY) from None
     except (ValueError, zlib.error) as error:
