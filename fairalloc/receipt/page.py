@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files as package_files
+from unicodedata import east_asian_width
 
 import segno
 from markupsafe import Markup
@@ -11,22 +12,26 @@ from fairalloc.instants import format_instant, instant_of_seconds
 from fairalloc.receipt.model import Receipt
 from fairalloc.report.page import environment
 
-MOST_SHOWN = 1_500
-"""Characters of one field on the page; what is longer is cut there, and the file has all of it."""
-DENSE = 1_000
-"""Characters of a record from which on the page is set smaller."""
+MOST_SHOWN, MOST_CHOICES = 400, 2_000
+"""Characters of a field, and of the choices, on the page; what is longer is cut there, and the file has all of it."""
+WIDE = 40
+"""Characters from which on a field has a line of its own."""
+DENSE, TINY = 700, 2_200
+"""Characters of a record from which on the page is set smaller, and smaller still: it stays one page."""
 
 
 def render_receipt(receipt: Receipt, file: str) -> str:
     """The page of a receipt whose file has that name."""
     fields = _fields(receipt)
+    length = sum(_width(value) for _, value in fields)
     made = environment()
     made.filters["moment"] = lambda seconds: format_instant(instant_of_seconds(seconds))
     return made.from_string(_resource("receipt.html")).render(
         receipt=receipt,
         file=file,
-        fields=fields,
-        dense=sum(len(value) for _, value in fields) > DENSE,
+        short=[field for field in fields if len(field[1]) <= WIDE],
+        long=[field for field in fields if len(field[1]) > WIDE],
+        size="tiny" if length > TINY else "dense" if length > DENSE else "",
         qr=_qr(receipt),
         css=Markup(_resource("receipt.css")),  # noqa: S704 - our own file, not input
     )
@@ -70,13 +75,18 @@ def _fields(receipt: Receipt) -> list[tuple[str, str]]:
         ("Registration number", record.registration_no),
         ("Documents missing", ", ".join(record.documents)),
     )
-    return [(name, _shown(value)) for name, value in told]
+    return [(name, _shown(value, MOST_CHOICES if "hoices" in name else MOST_SHOWN)) for name, value in told]
 
 
-def _shown(value: str) -> str:
-    if len(value) <= MOST_SHOWN:
+def _width(text: str) -> int:
+    """How many letters wide a text is: those of Chinese, Japanese and Korean take the room of two."""
+    return sum(2 if east_asian_width(letter) in "WF" else 1 for letter in text)
+
+
+def _shown(value: str, most: int) -> str:
+    if len(value) <= most:
         return value or "none"
-    return f"{value[:MOST_SHOWN]}... and {len(value) - MOST_SHOWN:,} more characters, which the file has"
+    return f"{value[:most]}... and {len(value) - most:,} more characters, which the file has"
 
 
 def _resource(name: str) -> str:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 import json
 import random
+import re
+import shutil
+import subprocess
 import zlib
 from html.parser import HTMLParser
 
@@ -247,3 +250,37 @@ def test_the_square_is_read_by_a_decoder():
         f"fairalloc-receipt/1 season={receipt.season_id} application=A012345 "
         f"salt={receipt.salt.hex()} head={receipt.head.hex()}"
     )
+
+
+def letters(count):
+    return ("market stalls and their goods, " * (count // 30 + 1))[:count]
+
+
+PRINTED = {
+    "an ordinary one": SMALL,
+    "two hundred exact stalls": with_fields(choices=many_choices(200, random.Random(3))),
+    "just below the first step": with_fields(region=letters(395), choices=[letters(180)]),
+    "just below the second step": with_fields(choices=[letters(1_900)]),
+    "every cell full": with_fields(
+        **dict.fromkeys(("kind", "region", "group", "owner_id"), letters(4_000)),
+        choices=[letters(19)] * 200,
+        documents=[letters(4_000)],
+        needs=[letters(80)] * 49,
+    ),
+    "full of wide letters": with_fields(region=ALPHABET[:4_000], choices=[ALPHABET[:19]] * 200),
+}
+
+
+@pytest.mark.parametrize("record", PRINTED.values(), ids=PRINTED)
+def test_it_prints_on_one_sheet(record, tmp_path):
+    """In the largest register, whose path is the longest, by a real browser."""
+    browser = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if browser is None:
+        pytest.skip("no Chromium on this machine")
+    path = tuple(some_hash("step", place) for place in range(24))
+    receipt = with_path(record, some_hash("salt"), 2**24 - 1, 2**24 - 1, path, some_hash("root"))
+    (tmp_path / "it.html").write_text(render_receipt(receipt, "it.json"))
+    words = [browser, "--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"]
+    words += ["--no-pdf-header-footer", f"--print-to-pdf={tmp_path / 'it.pdf'}", str(tmp_path / "it.html")]
+    subprocess.run(words, check=True, capture_output=True, timeout=120)
+    assert re.findall(rb"/Count (\d+)", (tmp_path / "it.pdf").read_bytes()) == [b"1"]
