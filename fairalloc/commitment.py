@@ -7,7 +7,7 @@ can be checked with any tool: the contract only stores the digest and never reco
 
 from __future__ import annotations
 
-from fairalloc.canonical import json_bytes, sha256
+from fairalloc.canonical import record_bytes, sha256
 from fairalloc.instants import format_instant
 from fairalloc.model import Applicant, Application, ApplicationId, SeasonInput
 
@@ -16,7 +16,7 @@ SALT_BYTES = 32
 
 def application_record(application: Application, applicant: Applicant) -> bytes:
     """The canonical bytes of an application as it was handed in, the applicant's facts that the rules use included."""
-    return json_bytes(
+    return record_bytes(
         {
             "application_id": application.application_id,
             "applicant_id": application.applicant_id,

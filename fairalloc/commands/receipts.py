@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 
 from fairalloc import console
 from fairalloc.bundle.folder import read_bundle
-from fairalloc.commands.options import DEFAULT_STATE, ApplicationId, Db, Export, Json, Rpc, SeasonOption, State
+from fairalloc.commands.options import DEFAULT_STATE, Db, Export, Json, Rpc, SeasonOption, State
 from fairalloc.commands.workspace import CODE_HASH, Workspace
 from fairalloc.errors import UsageError, VerificationFailedError
 from fairalloc.findings import Finding
@@ -51,8 +51,9 @@ app = typer.Typer(
 
 @app.command()
 def issue(
-    application: ApplicationId,
+    application: Annotated[str | None, typer.Argument(help="The published id (A000001), or the city's own.")] = None,
     to: Annotated[Path | None, typer.Option("--out", help="File to write; the page goes beside it.")] = None,
+    folder: Annotated[Path | None, typer.Option("--all", help="Write everybody's into this folder instead.")] = None,
     season: SeasonOption = None,
     state: State = DEFAULT_STATE,
     db: Db = None,
@@ -63,14 +64,21 @@ def issue(
 
     Example: fairalloc receipt A000042 --out A000042.receipt.json
     """
+    if (application is None) == (folder is None):
+        raise UsageError(
+            "receipt.whose", "give either an application or --all FOLDER", "see `fairalloc receipt --help`"
+        )
     workspace = Workspace(state, db, rpc)
     store = workspace.store()
     context = SeasonContext.load(store, find_season(store, season))
-    number = find_application(context, application)
+    number = None if application is None else find_application(context, application)
     receipting.require_register(store, context)
     with workspace.chain().reading() as ledger:
+        if number is None:
+            _write_all(receipting.issue_receipts(store, context, ledger), folder or Path(), context, as_json=as_json)
+            return
         receipt = receipting.issue_receipt(store, context, ledger, number)
-    file = to or Path(f"{receipt.label}.receipt.json")
+    file = to or _file(receipt)
     written = _write(receipt, file)
     if as_json:
         console.show_json({"application": receipt.label, **{name: str(path) for name, path in written.items()}})
@@ -123,6 +131,22 @@ def _on_chain(receipt: Receipt, rpc: str | None, export: Path | None) -> list[St
         ledger = LedgerClient(node, receipt.chain.contract)
         history = ledger.history(SeasonNo(receipt.chain.season_no))
         return check_chain(receipt, ledger.identity(), history, CODE_HASH)
+
+
+def _file(receipt: Receipt) -> Path:
+    return Path(f"{receipt.label}.receipt.json")
+
+
+def _write_all(receipts: Iterator[Receipt], folder: Path, context: SeasonContext, *, as_json: bool) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    total, count = len(context.season.applications), 0
+    with console.ConsoleProgress().step("receipts", total) as advance:
+        for receipt in receipts:
+            _write(receipt, folder / _file(receipt))
+            count += 1
+            advance(1)
+    facts = {"receipts": count, "without one, their salt erased": total - count}
+    console.show(f"Season {context.record.season_id}", facts, as_json=as_json)
 
 
 def _write(receipt: Receipt, file: Path) -> dict[str, Path]:

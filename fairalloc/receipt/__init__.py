@@ -8,7 +8,7 @@ Invariants:
 from fairalloc.receipt.against_bundle import check_bundle
 from fairalloc.receipt.against_chain import check_chain
 from fairalloc.receipt.checking import Step, check_head, check_receipt
-from fairalloc.receipt.issuing import issue, not_on_chain
+from fairalloc.receipt.issuing import Issuer, not_on_chain
 from fairalloc.receipt.model import Chain, Mined, Receipt, Record
 from fairalloc.receipt.page import qr_text, render_receipt
 from fairalloc.receipt.reading import LIMIT, parse_receipt, read_receipt, receipt_files
@@ -16,6 +16,7 @@ from fairalloc.receipt.reading import LIMIT, parse_receipt, read_receipt, receip
 __all__ = [
     "LIMIT",
     "Chain",
+    "Issuer",
     "Mined",
     "Receipt",
     "Record",
@@ -24,7 +25,6 @@ __all__ = [
     "check_chain",
     "check_head",
     "check_receipt",
-    "issue",
     "not_on_chain",
     "parse_receipt",
     "qr_text",

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import cache
 from importlib.resources import files as package_files
 from unicodedata import east_asian_width
 
 import segno
+from jinja2 import Template
 from markupsafe import Markup
 
 from fairalloc.instants import format_instant, instant_of_seconds
@@ -24,9 +26,7 @@ def render_receipt(receipt: Receipt, file: str) -> str:
     """The page of a receipt whose file has that name."""
     fields = _fields(receipt)
     length = sum(_width(value) for _, value in fields)
-    made = environment()
-    made.filters["moment"] = lambda seconds: format_instant(instant_of_seconds(seconds))
-    return made.from_string(_resource("receipt.html")).render(
+    return _template().render(
         receipt=receipt,
         file=file,
         short=[field for field in fields if len(field[1]) <= WIDE],
@@ -35,6 +35,13 @@ def render_receipt(receipt: Receipt, file: str) -> str:
         qr=_qr(receipt),
         css=Markup(_resource("receipt.css")),  # noqa: S704 - our own file, not input
     )
+
+
+@cache
+def _template() -> Template:
+    made = environment()
+    made.filters["moment"] = lambda seconds: format_instant(instant_of_seconds(seconds))
+    return made.from_string(_resource("receipt.html"))
 
 
 def qr_text(receipt: Receipt) -> str:

@@ -1,11 +1,13 @@
-"""Handing out receipts: what the store kept and what the chain says of one application, put together."""
+"""Handing out receipts: what the store kept and what the chain says of an application, put together."""
 
 from __future__ import annotations
 
-from fairalloc.commitment import application_record
+from collections.abc import Iterator
+
+from fairalloc.commitment import application_record, application_records
 from fairalloc.ledger import Commit, Topic
 from fairalloc.ports import Ledger, Store
-from fairalloc.receipt import Receipt, issue, not_on_chain
+from fairalloc.receipt import Issuer, Receipt, not_on_chain
 from fairalloc.services.context import SeasonContext
 
 
@@ -28,10 +30,20 @@ def issue_receipt(store: Store, context: SeasonContext, ledger: Ledger, number: 
         StateConflictError: when its salt was erased, or the register is not on chain yet.
         VerificationFailedError: when database and chain disagree on it.
     """
-    season_no = context.record.season_no
-    registration = store.registrations(season_no)[number - 1]
+    registration = store.registrations(context.record.season_no)[number - 1]
     application = context.application(number)
     applicant = next(one for one in context.season.applicants if one.applicant_id == application.applicant_id)
-    record = application_record(application, applicant)
-    history = ledger.history(season_no)
-    return issue(context.record.season_id, registration, record, context.numbers, ledger.identity(), history)
+    return _issuer(context, ledger).issue(registration, application_record(application, applicant))
+
+
+def issue_receipts(store: Store, context: SeasonContext, ledger: Ledger) -> Iterator[Receipt]:
+    """The receipts of all applications whose salts are still there, in order of their numbers."""
+    issuer, records = _issuer(context, ledger), application_records(context.season)
+    for registration in store.registrations(context.record.season_no):
+        if registration.salt:
+            yield issuer.issue(registration, records[registration.application_id])
+
+
+def _issuer(context: SeasonContext, ledger: Ledger) -> Issuer:
+    history = ledger.history(context.record.season_no)
+    return Issuer(context.record.season_id, context.numbers, ledger.identity(), history)

@@ -244,6 +244,12 @@ def test_a_season_that_is_not_on_chain_yet_has_no_receipts(inside, tmp_path):
         "page": "A000001.receipt.html",
     }
     assert (tmp_path / "A000001.receipt.json").read_bytes() == (tmp_path / "early.json").read_bytes()
+    told = json.loads(inside("receipt", "--all", "all", "--json").stdout)
+    assert told == {"receipts": 60, "without one, their salt erased": 0}
+    files = sorted(path.name for path in (tmp_path / "all").iterdir())
+    assert files == sorted(f"A{n:06d}.receipt.{end}" for n in range(1, 61) for end in ("json", "html"))
+    assert (tmp_path / "all" / "A000001.receipt.json").read_bytes() == (tmp_path / "early.json").read_bytes()
+    assert "either" in inside("receipt", "A000001", "--all", "all", expect=2).stderr
 
 
 def test_an_erased_salt_makes_no_new_receipt_and_leaves_the_old_one(issued, holder, inside):
