@@ -14,9 +14,10 @@ from typing import Any
 
 from fairalloc.bundle.folder import MANIFEST, manifest_findings
 from fairalloc.bundle.published import Published, published
-from fairalloc.bundle.statements import allocation_statement, freeze_statement, inputs_root, rules_hash
+from fairalloc.bundle.statements import allocation_statement, freeze_statement, frozen_again, inputs_root, rules_hash
 from fairalloc.canonical import json_bytes, sha256
 from fairalloc.demotion import Demotion
+from fairalloc.draws import Draws, draw_findings, draw_remarks, recorded_findings
 from fairalloc.errors import InvalidDataError, VerificationFailedError
 from fairalloc.ledger import ChainIdentity, History, SeasonNo, Topic
 from fairalloc.lottery import lottery_seed
@@ -25,6 +26,7 @@ from fairalloc.numbering import application_label, number_applications, number_s
 from fairalloc.ports import CheckFiles, Standing
 from fairalloc.queue import queue_positions
 from fairalloc.reasons import Reason
+from fairalloc.rules import parse_rules
 from fairalloc.screening import screen
 from fairalloc.status import NO_STATUS, Status
 
@@ -43,13 +45,15 @@ SHOWN = 20
 class Audit:
     """What was looked at (by name, how many), what was found wrong, and what is proven of each goal.
 
-    ``decisions`` are those made before the allocation, in words, with who made them and why. ``proven`` has the goals
-    that are optimal, ``bounds`` value and proven bound of the others.
+    ``decisions`` are those made before the allocation, in words, with who made them and why; ``remarks`` are no
+    findings, but what a reader should know. ``proven`` has the goals that are optimal, ``bounds`` value and bound of
+    the others.
     """
 
     checked: dict[str, int] = field(default_factory=dict)
     findings: list[str] = field(default_factory=list)
     decisions: list[str] = field(default_factory=list)
+    remarks: list[str] = field(default_factory=list)
     proven: dict[str, int] = field(default_factory=dict)
     bounds: dict[str, tuple[int, int]] = field(default_factory=dict)
 
@@ -77,9 +81,13 @@ def audit_bundle(files: Mapping[str, bytes], check: CheckFiles) -> Audit:
         book = published(files)
         audit.add("public numbers", len(book.applications) + len(book.sites), _numbers(book))
         audit.add("screening recomputed", len(book.applications), _screening(book))
-        audit.add("queue recomputed", len(book.outcome), _queue(book, files))
+        stated = json.loads(files[MANIFEST])["statements"]
+        draws = Draws.of(book.rules, stated)
+        audit.add("queue recomputed", len(book.outcome), _queue(book, files, draws.value or ""))
         audit.decisions = [_decision_words(decision) for decision in book.preallocations]
-        audit.add("statements", 2, _statements(book, files))
+        audit.add("statements", len(draws.freezes) + 1, _statements(book, files, stated, draws))
+        audit.add("freezes and draws", len(draws.freezes) + len(draws.draws), draw_findings(draws))
+        audit.remarks += draw_remarks(draws)
     except InvalidDataError as error:
         audit.add("rules", 1, [str(defect) for defect in error.defects])
     except (KeyError, ValueError, TypeError) as error:
@@ -150,8 +158,8 @@ def _screening(book: Published) -> Iterator[str]:
             yield f"screening.csv: {decision.application_id} is {found}, the rules say {expected}"
 
 
-def _queue(book: Published, files: Mapping[str, bytes]) -> Iterator[str]:
-    """The priority keys and the lottery, drawn again, give the published queue positions."""
+def _queue(book: Published, files: Mapping[str, bytes], drawn: str) -> Iterator[str]:
+    """The priority keys and the lottery's value give the published queue positions."""
     eligible = {row["application_id"] for row in book.screening if row["status"] == Status.ELIGIBLE.name}
     labels = {applicant_id: str(applicant_id) for applicant_id in book.applicants}
     owners = {name: applicant.owner_id for name, applicant in book.applicants.items() if applicant.owner_id}
@@ -160,7 +168,7 @@ def _queue(book: Published, files: Mapping[str, bytes]) -> Iterator[str]:
         [application for application in book.applications if application.application_id in eligible],
         book.applicants,
         frozenset(incumbent.applicant_id for incumbent in book.incumbents),
-        lottery_seed(inputs_root(files), rules_hash(files), book.rules.lottery.value),
+        lottery_seed(inputs_root(files), rules_hash(files), drawn),
         labels,
         Demotion.of(book.rules, book.earlier, book.applicants, labels, owners),
     )
@@ -170,17 +178,21 @@ def _queue(book: Published, files: Mapping[str, bytes]) -> Iterator[str]:
             yield f"outcome.csv: {name} has queue position {stated.get(name)}, the rules say {position}"
 
 
-def _statements(book: Published, files: Mapping[str, bytes]) -> Iterator[str]:
+def _statements(book: Published, files: Mapping[str, bytes], stated: Mapping[str, Any], draws: Draws) -> Iterator[str]:
     """The manifest's statements say what the files say."""
-    stated = json.loads(files[MANIFEST])["statements"]
-    program = str(stated.get("freeze", {}).get("program", ""))
-    for name, expected in (
-        ("freeze", freeze_statement(book.rules, files, program)),
-        ("allocation", allocation_statement(files)),
-    ):
-        for key, value in expected.items():
-            if stated.get(name, {}).get(key) != value:
-                yield f"{MANIFEST}: the {name} statement's {key} is not that of the files"
+    first = freeze_statement(book.rules, files, "")
+    for number, (freeze, lottery) in enumerate(zip(draws.freezes, draws.lotteries, strict=True), start=1):
+        expected = {**first, "program": str(freeze.get("program", ""))}
+        if number > 1 and lottery is not None:
+            expected = frozen_again(first, expected["program"], number, str(freeze.get("reason", "")), lottery)
+        yield from _differences("freeze", expected, freeze)
+    yield from _differences("allocation", allocation_statement(files), stated.get("allocation", {}))
+
+
+def _differences(name: str, expected: Mapping[str, Any], stated: Mapping[str, Any]) -> Iterator[str]:
+    for key in sorted(expected.keys() | stated.keys()):
+        if stated.get(key) != expected.get(key):
+            yield f"{MANIFEST}: the {name} statement's {key} is not that of the files"
 
 
 def _identity(told: Mapping[str, Any], identity: ChainIdentity, history: History, code_hash: str) -> Iterator[str]:
@@ -204,15 +216,16 @@ def _commits(statements: Mapping[str, Any], files: Mapping[str, bytes], history:
         yield f"season.toml: the chain fixed {history.rules_hash.hex()}, the file has {rules_hash(files).hex()}"
     deciding = history.transitions["seq"][history.transitions["status"] >= Status.ALLOCATED]
     first_decision = int(deciding.min()) if len(deciding) else history.next_seq
-    for topic, name in ((Topic.INPUTS, "freeze"), (Topic.ALLOCATION, "allocation")):
-        commits = [commit for commit in history.commits if commit.topic == topic]
-        digest = sha256(json_bytes(statements[name]))
-        if len(commits) != 1:
-            yield f"the chain has {len(commits)} commitments to the {name} statement instead of 1"
-        elif commits[0].digest != digest:
-            yield f"{MANIFEST}: the {name} statement is not the one that the chain fixed"
-        elif commits[0].seq > first_decision:
-            yield f"the {name} statement was fixed (call {commits[0].seq}) after call {first_decision} decided on it"
+    allocations = [commit for commit in history.commits if commit.topic == Topic.ALLOCATION]
+    if len(allocations) != 1:
+        yield f"the chain has {len(allocations)} commitments to the allocation statement instead of 1"
+    elif allocations[0].digest != sha256(json_bytes(statements["allocation"])):
+        yield f"{MANIFEST}: the allocation statement is not the one that the chain fixed"
+    elif allocations[0].seq > first_decision:
+        yield f"call {allocations[0].seq} fixes the allocation statement after call {first_decision} decided on it"
+    decided = min([first_decision, *(commit.seq for commit in allocations)])
+    rules = parse_rules(files["season.toml"].decode())
+    yield from recorded_findings(Draws.of(rules, statements), history, decided)
 
 
 def _statuses(files: Mapping[str, bytes], history: History) -> Iterator[str]:

@@ -165,6 +165,8 @@ def show_audit(audit: Audit) -> None:
         out.print(f"goal {goal}: {value:,}, the best found; proven that none is better than {bound:,}")
     for decision in audit.decisions:
         out.print(f"decided before the allocation: {decision}", markup=False, soft_wrap=True)
+    for remark in audit.remarks:
+        out.print(f"remark: {remark}", markup=False, soft_wrap=True)
     for finding in audit.findings:
         out.print(f"FINDING: {finding}", style="bold red", markup=False, soft_wrap=True)
     out.print("audit failed" if audit.findings else "audit passed", style="bold")

@@ -1,0 +1,170 @@
+"""The audit of the lottery: every freeze and every draw is published and on chain, in their order, one draw a freeze.
+
+Offline: each freeze names a value of the rules' beacon, each draw is of the value that its freeze named, signed by the
+network where that signs, and the seed follows. With the chain: what is published is what was fixed, a draw follows its
+freeze and comes before the next, and no value could be known when its freeze was fixed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from fairalloc.bundle.statements import draw_statement, told
+from fairalloc.canonical import json_bytes, sha256
+from fairalloc.drand import Beacon, is_signed, seconds_words
+from fairalloc.ledger import History, RecordedCommit, Topic
+from fairalloc.rules import DrandRound, Lottery, Rules
+
+Statement = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Draws:
+    """What a bundle publishes of its lottery: freezes and draws, each in order, and what each freeze names.
+
+    ``lotteries`` has None for a freeze that names no value of the rules' beacon.
+    """
+
+    freezes: Sequence[Statement]
+    draws: Sequence[Statement]
+    lotteries: Sequence[Lottery | None]
+
+    @classmethod
+    def of(cls, rules: Rules, statements: Mapping[str, Any]) -> Draws:
+        """Read the statements of a manifest."""
+        freezes = told(statements, "freeze")
+        return cls(freezes, told(statements, "draw"), [_named(rules.lottery, freeze) for freeze in freezes])
+
+    def number_of(self, draw: Statement) -> int:
+        """The number of the freeze that a draw belongs to; 0 where that is not published."""
+        digests = [_digest(freeze).hex() for freeze in self.freezes]
+        return digests.index(draw["freeze"]) + 1 if draw.get("freeze") in digests else 0
+
+    @property
+    def value(self) -> str | None:
+        """What counts: the value drawn for the last freeze, or, without any draw statement, the one in the rules."""
+        if not self.draws and self.lotteries and self.lotteries[-1] is not None:
+            return self.lotteries[-1].known
+        counting = [draw for draw in self.draws if self.number_of(draw) == len(self.freezes)]
+        return str(counting[0]["value"]) if counting else None
+
+
+def draw_findings(draws: Draws) -> Iterator[str]:
+    """What is wrong with freezes and draws by themselves."""
+    for number, (freeze, lottery) in enumerate(zip(draws.freezes, draws.lotteries, strict=True), start=1):
+        if lottery is None:
+            yield f"freeze {number} names {freeze.get('lottery')}, which is no value of the rules' beacon"
+        elif lottery in draws.lotteries[: number - 1]:
+            yield f"freeze {number} names {lottery.words}, as a freeze before it"
+        if number > 1 and not (freeze.get("number") == number and freeze.get("reason")):
+            yield f"freeze {number} does not give its number and the reason for it"
+    drawn: list[int] = []
+    for draw in draws.draws:
+        number = draws.number_of(draw)
+        if not number:
+            yield "a draw names a freeze that is not published"
+            continue
+        if number in drawn:
+            yield f"freeze {number} is drawn twice"
+        drawn.append(number)
+        lottery = draws.lotteries[number - 1]
+        if lottery is not None:
+            yield from _drawn_wrong(f"the draw for freeze {number}", draws.freezes[number - 1], lottery, draw)
+    if draws.value is None:
+        yield f"the freeze that counts, the last of {len(draws.freezes)}, has no draw"
+
+
+def draw_remarks(draws: Draws) -> Iterator[str]:
+    """Every freeze and every draw in words, and what nothing here can prove of them."""
+    values = {draws.number_of(draw): str(draw.get("value")) for draw in draws.draws}
+    for number, (freeze, lottery) in enumerate(zip(draws.freezes, draws.lotteries, strict=True), start=1):
+        if lottery is None:
+            continue
+        reason = f" because: {freeze.get('reason')}" if number > 1 else ""
+        value = values.get(number, "nothing" if lottery.known is None else lottery.known)
+        yield f"freeze {number} named {lottery.words}{reason}; drawn was {value}"
+        if lottery.known is not None:
+            yield (
+                "the lottery's value stood in the rules before the inputs were fixed:"
+                " whoever could still change an input could foresee the draw"
+            )
+        elif number in values and not isinstance(lottery, DrandRound):
+            yield f"nothing here proves the value: ask for yourself whether {value!r} is {lottery.words}"
+
+
+def recorded_findings(draws: Draws, history: History, first_decision: int) -> Iterator[str]:
+    """Where the chain's commitments to freezes and draws are not those that are published, or not in their order."""
+    frozen = {_digest(freeze): number for number, freeze in enumerate(draws.freezes, start=1)}
+    drawn = {_digest(draw): draws.number_of(draw) for draw in draws.draws}
+    commits = [commit for commit in history.commits if commit.topic in (Topic.INPUTS, Topic.DRAW)]
+    for topic, name, count in ((Topic.INPUTS, "freeze", len(draws.freezes)), (Topic.DRAW, "draw", len(draws.draws))):
+        found = sum(commit.topic == topic for commit in commits)
+        if found != count:
+            yield f"the chain has {found} commitments to a {name} statement, published are {count}"
+    current, open_for_draw, fixed = 0, False, 0
+    for commit in commits:
+        if commit.seq > first_decision:
+            yield f"call {commit.seq} fixes a freeze or a draw after call {first_decision} decided on it"
+        if commit.topic == Topic.INPUTS:
+            number = frozen.get(commit.digest, 0)
+            if number != current + 1:
+                yield f"call {commit.seq}: the freeze statement {current + 1} is not the one that the chain fixed"
+            current, open_for_draw, fixed = current + 1, True, commit.timestamp
+            continue
+        number = drawn.get(commit.digest, 0)
+        if not number:
+            yield f"call {commit.seq}: a draw statement is not the one that the chain fixed"
+        elif number != current:
+            yield f"call {commit.seq} draws for freeze {number} while freeze {current} is the latest on chain"
+        elif not open_for_draw:
+            yield f"call {commit.seq} draws for freeze {number} again"
+        else:
+            yield from _out_of_time(draws.lotteries[number - 1], number, fixed, commit)
+        open_for_draw = False
+
+
+def _named(lottery: Lottery, freeze: Statement) -> Lottery | None:
+    try:
+        return lottery.named_by(freeze["lottery"])
+    except (KeyError, ValueError, TypeError, AttributeError):
+        return None
+
+
+def _digest(statement: Statement) -> bytes:
+    return sha256(json_bytes(statement))
+
+
+def _drawn_wrong(name: str, freeze: Statement, lottery: Lottery, draw: Statement) -> Iterator[str]:
+    """The value is the one that was named, its signature the network's, and all else follows from the freeze."""
+    value, beacon = str(draw.get("value")), None
+    if isinstance(lottery, DrandRound):
+        signatures = (bytes.fromhex(str(draw.get(key, ""))) for key in ("signature", "previous_signature"))
+        beacon = Beacon(lottery.round, *signatures)
+        if not is_signed(lottery.signer, beacon):
+            yield f"{name}: its signature is not that of {lottery.words}"
+        value = beacon.value
+    elif lottery.known is not None:
+        value = lottery.known
+    else:
+        value = lottery.canonical(value)
+    expected = draw_statement(freeze, value, beacon)
+    for key in sorted(expected.keys() | draw.keys()):
+        if draw.get(key) != expected.get(key):
+            yield f"{name}: its {key} is {draw.get(key)!r}, it follows that it is {expected.get(key)!r}"
+
+
+def _out_of_time(lottery: Lottery | None, number: int, fixed: int, commit: RecordedCommit) -> Iterator[str]:
+    """A value that has its time comes after its freeze, and before its draw."""
+    comes = None if lottery is None else lottery.time
+    if comes is not None and comes <= fixed:
+        yield (
+            f"freeze {number} stands on chain since {seconds_words(fixed)},"
+            f" its value could be known at {seconds_words(comes)}"
+        )
+    if comes is not None and commit.timestamp < comes:
+        yield (
+            f"call {commit.seq} drew for freeze {number} at {seconds_words(commit.timestamp)},"
+            f" its value came at {seconds_words(comes)}"
+        )
