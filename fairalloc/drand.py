@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from hashlib import sha256
 
 from fairalloc.instants import NANOSECONDS, Instant, format_instant
@@ -103,6 +104,7 @@ def is_key(network: Network) -> bool:
     return usable(network.public_key)
 
 
+@lru_cache(maxsize=64)
 def is_signed(network: Network, beacon: Beacon) -> bool:
     """Whether the network has signed the beacon's round so."""
     from fairalloc import bls  # noqa: PLC0415  takes a second to load, and most seasons never ask

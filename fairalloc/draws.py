@@ -13,7 +13,7 @@ from typing import Any
 
 from fairalloc.bundle.statements import draw_statement, told
 from fairalloc.canonical import json_bytes, sha256
-from fairalloc.drand import Beacon, is_signed, seconds_words
+from fairalloc.drand import NETWORKS, Beacon, is_signed, seconds_words
 from fairalloc.ledger import History, RecordedCommit, Topic
 from fairalloc.rules import DrandRound, Lottery, Rules
 
@@ -83,15 +83,17 @@ def draw_remarks(draws: Draws) -> Iterator[str]:
         if lottery is None:
             continue
         reason = f" because: {freeze.get('reason')}" if number > 1 else ""
-        value = values.get(number, "nothing" if lottery.known is None else lottery.known)
-        yield f"freeze {number} named {lottery.words}{reason}; drawn was {value}"
+        value = values.get(number, lottery.known)
+        yield f"freeze {number} named {lottery.words}{reason}; drawn was {'nothing' if value is None else repr(value)}"
         if lottery.known is not None:
             yield (
                 "the lottery's value stood in the rules before the inputs were fixed:"
                 " whoever could still change an input could foresee the draw"
             )
-        elif number in values and not isinstance(lottery, DrandRound):
-            yield f"nothing here proves the value: ask for yourself whether {value!r} is {lottery.words}"
+        elif not isinstance(lottery, DrandRound):
+            yield f"nothing here proves that the value drawn for freeze {number} is {lottery.words}: ask there"
+        elif lottery.network not in NETWORKS:
+            yield f"the key of the network {lottery.network} is that of the rules: ask whose it is"
 
 
 def recorded_findings(draws: Draws, history: History, first_decision: int) -> Iterator[str]:
