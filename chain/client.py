@@ -23,6 +23,7 @@ from chain.node_port import Node
 from chain.records import pack
 from chain.replay import replay
 from fairalloc.errors import ChainUnavailableError, StateConflictError, VerificationFailedError
+from fairalloc.findings import Finding
 from fairalloc.ledger import (
     ChainIdentity,
     Commit,
@@ -165,7 +166,8 @@ class LedgerClient:
         if there == found:
             return history
         last = history.next_seq - 1
-        finding = f"the contract's state is not the one that its logs lead to, whose last call is {last}"
+        words = f"the contract's state is not the one that its logs lead to, whose last call is {last}"
+        finding = Finding("history.sequence", f"call {last}", words)
         return replace(history, findings=(*history.findings, finding))
 
     def _head_at(self, season_no: SeasonNo, block: BlockIdentifier) -> SeasonHead | None:

@@ -15,6 +15,7 @@ from eth_hash.auto import keccak
 
 from chain import heads
 from chain.records import unpack
+from fairalloc.findings import coded
 from fairalloc.ledger import TRANSITION_DTYPE, History, RecordedCommit, SeasonNo, Topic
 from fairalloc.reasons import Reason
 from fairalloc.status import HOLDS_SITE, NO_STATUS, TRANSITIONS, Status
@@ -219,7 +220,7 @@ def replay(
         site_no=np.array(state.site_no, dtype=np.int64),
         width=np.array(state.width, dtype=np.int64),
         reason=np.array(state.reason, dtype=np.int64),
-        findings=tuple(state.findings),
+        findings=tuple(coded("history.sequence", state.findings)),
     )
 
 

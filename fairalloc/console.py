@@ -157,19 +157,49 @@ def _many(number: int, noun: str) -> str:
 
 
 def show_audit(audit: Audit) -> None:
-    """What was checked and what was found, findings last."""
-    show_table("Audit", ("checked", "how many"), list(audit.checked.items()))
+    """What was checked and what was found: findings last, and after them the verdict."""
+    rows = [(name, count, audit.seconds.get(name, 0.0)) for name, count in audit.checked.items()]
+    show_table("Audit", ("checked", "how many", "seconds"), rows)
     for goal, value in audit.proven.items():
         out.print(f"goal {goal}: {value:,}, proven optimal")
     for goal, (value, bound) in audit.bounds.items():
         out.print(f"goal {goal}: {value:,}, the best found; proven that none is better than {bound:,}")
-    for decision in audit.decisions:
-        out.print(f"decided before the allocation: {decision}", markup=False, soft_wrap=True)
-    for remark in audit.remarks:
-        out.print(f"remark: {remark}", markup=False, soft_wrap=True)
+    for words in audit.remarks:
+        out.print(f"remark: {words}", markup=False, soft_wrap=True)
+    for words in audit.overrides:
+        out.print(f"by hand: {words}", markup=False, soft_wrap=True)
     for finding in audit.findings:
-        out.print(f"FINDING: {finding}", style="bold red", markup=False, soft_wrap=True)
-    out.print("audit failed" if audit.findings else "audit passed", style="bold")
+        out.print(f"FINDING {finding.code}: {finding}", style="bold red", markup=False, soft_wrap=True)
+        out.print(f"  {finding.meaning}", style="red", markup=False, soft_wrap=True)
+    out.print(f"audit {_verdict(audit)}", style="bold")
+
+
+def audit_json(audit: Audit) -> dict[str, Any]:
+    """An audit for programs."""
+    return {
+        "verdict": _verdict(audit),
+        "checked": audit.checked,
+        "seconds": {name: round(seconds, 3) for name, seconds in audit.seconds.items()},
+        "findings": [{**asdict(finding), "meaning": finding.meaning} for finding in audit.findings],
+        "overrides": audit.overrides,
+        "remarks": audit.remarks,
+        "proven": audit.proven,
+        "bounds": audit.bounds,
+    }
+
+
+def tell_audit(audit: Audit, *, as_json: bool) -> None:
+    """An audit as JSON or as tables, and the exit code for what was found.
+
+    Raises:
+        VerificationFailedError: where anything was found.
+    """
+    show_json(audit_json(audit)) if as_json else show_audit(audit)
+    refuse(audit)
+
+
+def _verdict(audit: Audit) -> str:
+    return "failed" if audit.findings else "passed"
 
 
 def show_run(
@@ -184,14 +214,7 @@ def show_run(
     """What a whole run came to, and where to go on."""
     if as_json:
         told = {"season": season_id, "bundle": str(bundle), **facts, "seconds": dict(seconds)}
-        show_json(
-            {
-                **told,
-                "audit": {"checked": found.checked, "findings": found.findings},
-                "proven": found.proven,
-                "bounds": found.bounds,
-            }
-        )
+        show_json({**told, "audit": audit_json(found), "proven": found.proven, "bounds": found.bounds})
     else:
         show_facts(f"Season {season_id}", facts)
         show_facts("Seconds", {name: f"{value:.2f}" for name, value in seconds.items()})
@@ -210,7 +233,9 @@ def refuse(audit: Audit) -> None:
     """
     if audit.findings:
         raise VerificationFailedError(
-            "audit.findings", audit.findings, "do not rely on these files; ask the city which of them is right"
+            "audit.findings",
+            [str(finding) for finding in audit.findings],
+            "do not rely on these files; ask the city which of them is right",
         )
 
 

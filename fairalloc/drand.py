@@ -12,7 +12,7 @@ from enum import StrEnum
 from functools import lru_cache
 from hashlib import sha256
 
-from fairalloc.instants import NANOSECONDS, Instant, format_instant
+from fairalloc.instants import format_instant, instant_of_seconds
 
 
 class Scheme(StrEnum):
@@ -120,4 +120,4 @@ def is_signed(network: Network, beacon: Beacon) -> bool:
 
 def seconds_words(seconds: int) -> str:
     """A time in seconds since 1970, in words."""
-    return format_instant(Instant(seconds * NANOSECONDS))
+    return format_instant(instant_of_seconds(seconds))

@@ -54,6 +54,11 @@ def instant_of(moment: datetime) -> Instant:
     return Instant((elapsed.days * 86_400 + elapsed.seconds) * NANOSECONDS + elapsed.microseconds * 1000)
 
 
+def instant_of_seconds(seconds: int) -> Instant:
+    """The instant of a block's timestamp."""
+    return Instant(seconds * NANOSECONDS)
+
+
 def format_instant(instant: Instant) -> str:
     """The canonical form: UTC, ``Z``, and only as many decimals as there are."""
     seconds, nanoseconds = divmod(instant, NANOSECONDS)

@@ -19,6 +19,7 @@ from typing import NewType
 import numpy as np
 import numpy.typing as npt
 
+from fairalloc.findings import Finding
 from fairalloc.reasons import Reason
 from fairalloc.status import Status
 
@@ -199,7 +200,7 @@ class RecordedCommit:
 
 @dataclass(frozen=True, slots=True)
 class History:
-    """A season replayed from a chain's logs. ``findings`` are in words; a history without findings is intact.
+    """A season replayed from a chain's logs. A history without findings is intact.
 
     ``transitions`` has dtype :data:`TRANSITION_DTYPE`; submissions are in it as transitions to ``SUBMITTED``.
     ``status``, ``site_no``, ``width`` and ``reason`` are indexed by application number (entry 0 is unused):
@@ -220,4 +221,4 @@ class History:
     site_no: npt.NDArray[np.int64]
     width: npt.NDArray[np.int64]
     reason: npt.NDArray[np.int64]
-    findings: tuple[str, ...] = field(default=())
+    findings: tuple[Finding, ...] = field(default=())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -24,8 +23,7 @@ def verify(bundle: BundleDir, as_json: Json = False) -> None:
     Example: fairalloc verify out/season
     """
     found = audit_bundle(read_bundle(bundle), check_files)
-    console.show_json(asdict(found)) if as_json else console.show_audit(found)
-    console.refuse(found)
+    console.tell_audit(found, as_json=as_json)
 
 
 def audit(
@@ -54,8 +52,7 @@ def audit(
         audit_chain(found, files, ledger.identity(), history, CODE_HASH)
     if export is None and not no_db and workspace.has_database():
         audit_own_database(found, workspace.store(), season_no, history)
-    console.show_json(asdict(found)) if as_json else console.show_audit(found)
-    console.refuse(found)
+    console.tell_audit(found, as_json=as_json)
 
 
 def report(bundle: BundleDir, to: Annotated[Path | None, typer.Option("--out", help="File to write.")] = None) -> None:

@@ -42,15 +42,21 @@ class SeasonHeading(Strict):
 
 
 class Campaign(Rule):
-    """One round of intake: applications count from ``opens`` up to, not including, ``closes``."""
+    """One round of intake: applications count from ``opens`` up to, not including, ``closes``.
+
+    ``recorded_by``: when the outcome has to stand on chain; what is recorded later is a finding of the audit.
+    """
 
     opens: Moment
     closes: Moment
+    recorded_by: Moment | None = None
 
     @model_validator(mode="after")
     def _opens_before_it_closes(self) -> Self:
         if self.opens >= self.closes:
             raise ValueError("the campaign closes before it opens")
+        if self.recorded_by is not None and self.recorded_by < self.closes:
+            raise ValueError("the outcome is due before the campaign closes")
         return self
 
 

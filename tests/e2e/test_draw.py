@@ -118,7 +118,10 @@ def test_a_reason_changed_later_is_not_the_one_on_chain(copy, inside):
     manifest["statements"]["freeze"][1]["reason"] = "by order"
     path.write_bytes(json_bytes(manifest))
     inside("verify", "bundle")
-    assert "the freeze statement 2 is not the one that the chain fixed" in inside("audit", "bundle", expect=5).stdout
+    assert (
+        "the freeze statement is not the one that the chain fixed (number 2"
+        in inside("audit", "bundle", expect=5).stdout
+    )
 
 
 def test_a_public_string_is_told_after_the_freeze(tmp_path, inside):
@@ -151,4 +154,4 @@ def test_a_value_in_the_rules_is_drawn_by_itself_and_remarked(season, inside, tm
     path.write_bytes(json_bytes(manifest))
     inside("verify", "bundle")  # as bundles were before there were draw statements
     said = inside("audit", "bundle", expect=5).stdout
-    assert "the chain has 1 commitments to a draw statement, published are 0" in said
+    assert "the chain has 1 commitments to the draw statement instead of 0" in said

@@ -14,6 +14,7 @@ import pytest
 from fairalloc.audit import Audit
 from fairalloc.bundle.folder import read_bundle
 from fairalloc.bundle.published import published
+from fairalloc.findings import Finding
 from fairalloc.report import listing as lists
 from fairalloc.report.figures import count
 from fairalloc.report.listing import listing
@@ -177,7 +178,7 @@ def test_the_page_is_whole_and_fetches_nothing(bundle):
 def test_names_are_text_and_never_markup(bundle):
     files = read_bundle(bundle)
     files["fairs.csv"] = files["fairs.csv"].replace(b"Market Square", b"<script>alert(1)</script>")
-    page = render_report(files, Audit(findings=["<b>bold</b>"]), {})
+    page = render_report(files, Audit(findings=[Finding("bundle.queue", "", "<b>bold</b>")]), {})
     assert "<script>alert" not in page
     assert "&lt;script&gt;alert(1)" in page
     assert "<b>bold" not in page

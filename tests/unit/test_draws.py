@@ -8,9 +8,9 @@ import json
 import numpy as np
 import pytest
 
+from fairalloc.audit.draws import Draws, draw_findings, draw_remarks, recorded_findings
 from fairalloc.bundle.statements import draw_statement, frozen_again
 from fairalloc.canonical import json_bytes, sha256
-from fairalloc.draws import Draws, draw_findings, draw_remarks, recorded_findings
 from fairalloc.ledger import TRANSITION_DTYPE, History, RecordedCommit, SeasonNo, Topic
 from fairalloc.rules import parse_rules
 from tests.beacons import quicknet
@@ -65,7 +65,7 @@ def again(reason="the first round was misprinted"):
 
 
 def findings(statements, of=DRAND):
-    return list(draw_findings(Draws.of(of, statements)))
+    return [(finding.code, str(finding)) for finding in draw_findings(Draws.of(of, statements))]
 
 
 @pytest.mark.parametrize("of", [DRAND, PUBLIC, KNOWN, BLOCK], ids=["drand", "public", "known", "block"])
@@ -110,46 +110,69 @@ def put(kind, **values):
 
 
 SIGNATURE = quicknet(1001).signature.hex()
+TURNED = "b5" + quicknet(1000).signature.hex()[2:]
 
 
 @pytest.mark.parametrize(
-    ("of", "change", "words"),
+    ("of", "change", "code", "words"),
     [
-        (DRAND, put("draw", signature=SIGNATURE), "signature is not that of round 1000"),
-        (DRAND, put("draw", signature="b5" + quicknet(1000).signature.hex()[2:]), "signature is not that of"),
-        (DRAND, put("draw", value="00" * 32), "its value is"),
-        (DRAND, put("draw", seed="00" * 32), "its seed is"),
-        (DRAND, put("draw", previous_signature="00"), "signature is not that of"),
-        (DRAND, put("draw", lottery={"beacon": "drand", "network": "quicknet", "round": 1001}), "its lottery is"),
-        (DRAND, put("draw", freeze="00" * 32), "a draw names a freeze that is not published"),
-        (DRAND, put("freeze", lottery={"beacon": "drand", "network": "default", "round": 1000}), "no value of the"),
-        (DRAND, lambda statements: statements.pop("draw"), "has no draw"),
-        (DRAND, lambda statements: statements.update(draw=[statements["draw"]] * 2), "freeze 1 is drawn twice"),
-        (PUBLIC, lambda statements: statements.pop("draw"), "has no draw"),
-        (PUBLIC, put("draw", value="7, 14, 23"), "its value is"),
-        (PUBLIC, put("draw", value="7 14 24"), "its seed is"),
-        (KNOWN, put("draw", value="No. 32"), "its value is"),
-        (BLOCK, put("draw", value="0x" + "AB" * 32), "its value is"),
+        (DRAND, put("draw", signature=SIGNATURE), "lottery.signature", "signature is not that of round 1000"),
+        (
+            DRAND,
+            put("draw", signature="b5" + quicknet(1000).signature.hex()[2:]),
+            "lottery.signature",
+            "signature is not that of",
+        ),
+        (DRAND, put("draw", value="00" * 32), "lottery.seed", "its value is"),
+        (DRAND, put("draw", seed="00" * 32), "lottery.seed", "its seed is"),
+        (DRAND, put("draw", previous_signature="00"), "lottery.signature", "signature is not that of"),
+        (
+            DRAND,
+            put("draw", lottery={"beacon": "drand", "network": "quicknet", "round": 1001}),
+            "lottery.seed",
+            "its lottery is",
+        ),
+        (DRAND, put("draw", freeze="00" * 32), "lottery.order", "a draw names a freeze that is not published"),
+        (
+            DRAND,
+            put("freeze", lottery={"beacon": "drand", "network": "default", "round": 1000}),
+            "lottery.freeze",
+            "no value of the",
+        ),
+        (DRAND, lambda statements: statements.pop("draw"), "lottery.undrawn", "has no draw"),
+        (
+            DRAND,
+            lambda statements: statements.update(draw=[statements["draw"]] * 2),
+            "lottery.twice",
+            "freeze 1 is drawn twice",
+        ),
+        (PUBLIC, lambda statements: statements.pop("draw"), "lottery.undrawn", "has no draw"),
+        (PUBLIC, put("draw", value="7, 14, 23"), "lottery.seed", "its value is"),
+        (PUBLIC, put("draw", value="7 14 24"), "lottery.seed", "its seed is"),
+        (KNOWN, put("draw", value="No. 32"), "lottery.seed", "its value is"),
+        (DRAND, put("draw", signature="zz"), "lottery.seed", "cannot be a value of"),
+        (BLOCK, put("draw", value="0x"), "lottery.seed", "cannot be a value of"),
+        (BLOCK, put("draw", value="0x" + "AB" * 32), "lottery.seed", "its value is"),
     ],
 )
-def test_what_does_not_follow_is_a_finding(of, change, words):
+def test_what_does_not_follow_is_a_finding(of, change, code, words):
     found = findings(changed(season(of), change), of)
-    assert any(words in finding for finding in found), found
+    assert any(code == told and words in finding for told, finding in found), found
 
 
 @pytest.mark.parametrize(
-    ("change", "words"),
+    ("change", "code", "words"),
     [
-        (lambda s: s["freeze"][1].pop("reason"), "does not give its number and the reason"),
-        (lambda s: s["freeze"][1].update(number=3), "does not give its number and the reason"),
-        (lambda s: s["freeze"][1].update(lottery=s["freeze"][0]["lottery"]), "as a freeze before it"),
-        (lambda s: s["draw"].pop(), "has no draw"),
-        (lambda s: s["draw"].append(s["draw"][0]), "freeze 1 is drawn twice"),
+        (lambda s: s["freeze"][1].pop("reason"), "lottery.freeze", "does not give its number and the reason"),
+        (lambda s: s["freeze"][1].update(number=3), "lottery.freeze", "does not give its number and the reason"),
+        (lambda s: s["freeze"][1].update(lottery=s["freeze"][0]["lottery"]), "lottery.freeze", "as a freeze before it"),
+        (lambda s: s["draw"].pop(), "lottery.undrawn", "has no draw"),
+        (lambda s: s["draw"].append(s["draw"][0]), "lottery.twice", "freeze 1 is drawn twice"),
     ],
 )
-def test_a_second_freeze_that_is_not_as_it_should_be_is_a_finding(change, words):
+def test_a_second_freeze_that_is_not_as_it_should_be_is_a_finding(change, code, words):
     found = findings(changed(again(), change))
-    assert any(words in finding for finding in found), found
+    assert any(code == told and words in finding for told, finding in found), found
 
 
 def history(*calls):
@@ -163,7 +186,8 @@ def history(*calls):
 
 
 def recorded(statements, *calls, of=DRAND):
-    return list(recorded_findings(Draws.of(of, statements), history(*calls), FIRST_DECISION))
+    found = recorded_findings(Draws.of(of, statements), history(*calls), FIRST_DECISION)
+    return [(finding.code, str(finding)) for finding in found]
 
 
 ONE, TWO = season(), again()
@@ -179,28 +203,59 @@ def test_the_chain_in_order_has_no_findings():
 
 
 @pytest.mark.parametrize(
-    ("statements", "calls", "words"),
+    ("statements", "calls", "code", "words"),
     [
-        (ONE, [DRAW_1, FREEZE_1], "draws for freeze 1 while freeze 0 is the latest"),
-        (ONE, [FREEZE_1, DRAW_1, DRAW_1], "draws for freeze 1 again"),
-        (ONE, [FREEZE_1, DRAW_1, DRAW_1], "the chain has 2 commitments to a draw statement, published are 1"),
-        (ONE, [FREEZE_1, (Topic.DRAW, b"?" * 32, COMES), DRAW_1], "a draw statement is not the one that the chain"),
+        (ONE, [DRAW_1, FREEZE_1], "lottery.order", "drawn for freeze 1 while the latest on chain is freeze 0"),
+        (ONE, [FREEZE_1, DRAW_1, DRAW_1], "lottery.twice", "drawn for freeze 1 again"),
+        (ONE, [FREEZE_1, DRAW_1, DRAW_1], "commit.count", "2 commitments to the draw statement instead of 1"),
+        (
+            ONE,
+            [FREEZE_1, (Topic.DRAW, b"?" * 32, COMES), DRAW_1],
+            "commit.digest",
+            "the draw statement is not the one that the chain",
+        ),
         (
             ONE,
             [FREEZE_1, DRAW_1, FREEZE_2, DRAW_2],
-            "2 commitments to a freeze statement, published are 1",
+            "commit.count",
+            "2 commitments to the freeze statement instead of 1",
         ),
-        (ONE, [FREEZE_1, (Topic.DRAW, b"?" * 32, COMES)], "a draw statement is not the one that the chain fixed"),
-        (ONE, [(Topic.INPUTS, b"?" * 32, FROZEN), DRAW_1], "freeze statement 1 is not the one that the chain fixed"),
-        (ONE, [FREEZE_1], "the chain has 0 commitments to a draw statement, published are 1"),
-        (ONE, [(Topic.INPUTS, F1, COMES), DRAW_1], "its value could be known at 2023-08-23T15:59:24Z"),
-        (ONE, [FREEZE_1, (Topic.DRAW, D1, COMES - 1)], "its value came at 2023-08-23T15:59:24Z"),
-        (ONE, [*[(Topic.REGISTER, b"r", 0)] * 6, FREEZE_1, DRAW_1], "after call 9 decided"),
-        (TWO, [FREEZE_1, FREEZE_2, DRAW_1, DRAW_2], "draws for freeze 1 while freeze 2 is the latest"),
-        (TWO, [FREEZE_2, DRAW_2, FREEZE_1, DRAW_1], "freeze statement 1 is not the one"),
-        (TWO, [FREEZE_1, DRAW_1, (Topic.INPUTS, F2, COMES + 3), DRAW_2], "freeze 2 stands on chain since"),
+        (
+            ONE,
+            [FREEZE_1, (Topic.DRAW, b"?" * 32, COMES)],
+            "commit.digest",
+            "the draw statement is not the one that the chain fixed",
+        ),
+        (
+            ONE,
+            [(Topic.INPUTS, b"?" * 32, FROZEN), DRAW_1],
+            "commit.digest",
+            "the freeze statement is not the one that the chain fixed (number 1",
+        ),
+        (ONE, [FREEZE_1], "commit.count", "0 commitments to the draw statement instead of 1"),
+        (
+            ONE,
+            [(Topic.INPUTS, F1, COMES), DRAW_1],
+            "lottery.foreseen",
+            "could be known at 2023-08-23T15:59:24Z",
+        ),
+        (ONE, [FREEZE_1, (Topic.DRAW, D1, COMES - 1)], "lottery.early", "its value came at 2023-08-23T15:59:24Z"),
+        (ONE, [*[(Topic.REGISTER, b"r", 0)] * 6, FREEZE_1, DRAW_1], "commit.late", "after call 9 decided"),
+        (
+            TWO,
+            [FREEZE_1, FREEZE_2, DRAW_1, DRAW_2],
+            "lottery.order",
+            "while the latest on chain is freeze 2",
+        ),
+        (TWO, [FREEZE_2, DRAW_2, FREEZE_1, DRAW_1], "commit.digest", "the freeze statement is not the one"),
+        (
+            TWO,
+            [FREEZE_1, DRAW_1, (Topic.INPUTS, F2, COMES + 3), DRAW_2],
+            "lottery.foreseen",
+            "freeze 2: on chain since",
+        ),
     ],
 )
-def test_each_wrong_order_on_chain_is_a_finding(statements, calls, words):
+def test_each_wrong_order_on_chain_is_a_finding(statements, calls, code, words):
     found = recorded(statements, *calls)
-    assert any(words in finding for finding in found), found
+    assert any(code == told and words in finding for told, finding in found), found

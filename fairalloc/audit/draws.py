@@ -11,9 +11,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from fairalloc.bundle.folder import MANIFEST
 from fairalloc.bundle.statements import draw_statement, told
 from fairalloc.canonical import json_bytes, sha256
 from fairalloc.drand import NETWORKS, Beacon, is_signed, seconds_words
+from fairalloc.findings import Finding
 from fairalloc.ledger import History, RecordedCommit, Topic
 from fairalloc.rules import DrandRound, Lottery, Rules
 
@@ -51,29 +53,32 @@ class Draws:
         return str(counting[0]["value"]) if counting else None
 
 
-def draw_findings(draws: Draws) -> Iterator[str]:
+def draw_findings(draws: Draws) -> Iterator[Finding]:
     """What is wrong with freezes and draws by themselves."""
     for number, (freeze, lottery) in enumerate(zip(draws.freezes, draws.lotteries, strict=True), start=1):
+        name = f"freeze {number}"
         if lottery is None:
-            yield f"freeze {number} names {freeze.get('lottery')}, which is no value of the rules' beacon"
+            words = f"{name} names {freeze.get('lottery')}, which is no value of the rules' beacon"
+            yield Finding("lottery.freeze", name, words)
         elif lottery in draws.lotteries[: number - 1]:
-            yield f"freeze {number} names {lottery.words}, as a freeze before it"
+            yield Finding("lottery.freeze", name, f"{name} names {lottery.words}, as a freeze before it")
         if number > 1 and not (freeze.get("number") == number and freeze.get("reason")):
-            yield f"freeze {number} does not give its number and the reason for it"
+            yield Finding("lottery.freeze", name, f"{name} does not give its number and the reason for it")
     drawn: list[int] = []
     for draw in draws.draws:
         number = draws.number_of(draw)
         if not number:
-            yield "a draw names a freeze that is not published"
+            yield Finding("lottery.order", MANIFEST, f"{MANIFEST}: a draw names a freeze that is not published")
             continue
         if number in drawn:
-            yield f"freeze {number} is drawn twice"
+            yield Finding("lottery.twice", f"freeze {number}", f"freeze {number} is drawn twice")
         drawn.append(number)
         lottery = draws.lotteries[number - 1]
         if lottery is not None:
             yield from _drawn_wrong(f"the draw for freeze {number}", draws.freezes[number - 1], lottery, draw)
     if draws.value is None:
-        yield f"the freeze that counts, the last of {len(draws.freezes)}, has no draw"
+        words = f"the freeze that counts, the last of {len(draws.freezes)}, has no draw"
+        yield Finding("lottery.undrawn", f"freeze {len(draws.freezes)}", words)
 
 
 def draw_remarks(draws: Draws) -> Iterator[str]:
@@ -96,35 +101,46 @@ def draw_remarks(draws: Draws) -> Iterator[str]:
             yield f"the key of the network {lottery.network} is that of the rules: ask whose it is"
 
 
-def recorded_findings(draws: Draws, history: History, first_decision: int) -> Iterator[str]:
-    """Where the chain's commitments to freezes and draws are not those that are published, or not in their order."""
+def recorded_findings(draws: Draws, history: History, decided: int) -> Iterator[Finding]:
+    """Where the chain's commitments to freezes and draws are not those that are published, or not in their order.
+
+    Args:
+        draws: what is published.
+        history: the chain's.
+        decided: the call that decided on what was drawn.
+    """
     frozen = {_digest(freeze): number for number, freeze in enumerate(draws.freezes, start=1)}
     drawn = {_digest(draw): draws.number_of(draw) for draw in draws.draws}
     commits = [commit for commit in history.commits if commit.topic in (Topic.INPUTS, Topic.DRAW)]
     for topic, name, count in ((Topic.INPUTS, "freeze", len(draws.freezes)), (Topic.DRAW, "draw", len(draws.draws))):
         found = sum(commit.topic == topic for commit in commits)
         if found != count:
-            yield f"the chain has {found} commitments to a {name} statement, published are {count}"
-    current, open_for_draw, fixed = 0, False, 0
+            words = f"the chain has {found} commitments to the {name} statement instead of {count}"
+            yield Finding("commit.count", name, words)
+    current, is_drawn, fixed = 0, False, 0
     for commit in commits:
-        if commit.seq > first_decision:
-            yield f"call {commit.seq} fixes a freeze or a draw after call {first_decision} decided on it"
+        call = f"call {commit.seq}"
+        if commit.seq > decided:
+            yield Finding("commit.late", call, f"{call}: freeze or draw was fixed after call {decided} decided on it")
         if commit.topic == Topic.INPUTS:
-            number = frozen.get(commit.digest, 0)
-            if number != current + 1:
-                yield f"call {commit.seq}: the freeze statement {current + 1} is not the one that the chain fixed"
-            current, open_for_draw, fixed = current + 1, True, commit.timestamp
+            current, is_drawn, fixed = current + 1, False, commit.timestamp
+            if frozen.get(commit.digest) != current:
+                at = f"number {current}, {call}"
+                words = f"{MANIFEST}: the freeze statement is not the one that the chain fixed ({at})"
+                yield Finding("commit.digest", MANIFEST, words)
             continue
         number = drawn.get(commit.digest, 0)
         if not number:
-            yield f"call {commit.seq}: a draw statement is not the one that the chain fixed"
+            words = f"{MANIFEST}: the draw statement is not the one that the chain fixed ({call})"
+            yield Finding("commit.digest", MANIFEST, words)
         elif number != current:
-            yield f"call {commit.seq} draws for freeze {number} while freeze {current} is the latest on chain"
-        elif not open_for_draw:
-            yield f"call {commit.seq} draws for freeze {number} again"
+            words = f"{call}: drawn for freeze {number} while the latest on chain is freeze {current}"
+            yield Finding("lottery.order", call, words)
+        elif is_drawn:
+            yield Finding("lottery.twice", call, f"{call}: drawn for freeze {number} again")
         else:
             yield from _out_of_time(draws.lotteries[number - 1], number, fixed, commit)
-        open_for_draw = False
+        is_drawn = True
 
 
 def _named(lottery: Lottery, freeze: Statement) -> Lottery | None:
@@ -138,35 +154,40 @@ def _digest(statement: Statement) -> bytes:
     return sha256(json_bytes(statement))
 
 
-def _drawn_wrong(name: str, freeze: Statement, lottery: Lottery, draw: Statement) -> Iterator[str]:
+def _drawn_wrong(name: str, freeze: Statement, lottery: Lottery, draw: Statement) -> Iterator[Finding]:
     """The value is the one that was named, its signature the network's, and all else follows from the freeze."""
-    value, beacon = str(draw.get("value")), None
-    if isinstance(lottery, DrandRound):
-        signatures = (bytes.fromhex(str(draw.get(key, ""))) for key in ("signature", "previous_signature"))
-        beacon = Beacon(lottery.round, *signatures)
-        if not is_signed(lottery.signer, beacon):
-            yield f"{name}: its signature is not that of {lottery.words}"
-        value = beacon.value
-    elif lottery.known is not None:
-        value = lottery.known
-    else:
-        value = lottery.canonical(value)
+    try:
+        value, beacon = _value(lottery, draw)
+    except ValueError as error:
+        yield Finding("lottery.seed", name, f"{name}: what is drawn cannot be a value of {lottery.words}: {error}")
+        return
+    if isinstance(lottery, DrandRound) and not (beacon and is_signed(lottery.signer, beacon)):
+        yield Finding("lottery.signature", name, f"{name}: its signature is not that of {lottery.words}")
     expected = draw_statement(freeze, value, beacon)
     for key in sorted(expected.keys() | draw.keys()):
         if draw.get(key) != expected.get(key):
-            yield f"{name}: its {key} is {draw.get(key)!r}, it follows that it is {expected.get(key)!r}"
+            words = f"{name}: its {key} is {draw.get(key)!r}, it follows that it is {expected.get(key)!r}"
+            yield Finding("lottery.seed", name, words)
 
 
-def _out_of_time(lottery: Lottery | None, number: int, fixed: int, commit: RecordedCommit) -> Iterator[str]:
+def _value(lottery: Lottery, draw: Statement) -> tuple[str, Beacon | None]:
+    """The value that a draw should have, in its one form, and the beacon that proves it, where one does."""
+    if isinstance(lottery, DrandRound):
+        signature, previous = (bytes.fromhex(str(draw.get(key, ""))) for key in ("signature", "previous_signature"))
+        beacon = Beacon(lottery.round, signature, previous)
+        return beacon.value, beacon
+    return lottery.known or lottery.canonical(str(draw.get("value"))), None
+
+
+def _out_of_time(lottery: Lottery | None, number: int, fixed: int, commit: RecordedCommit) -> Iterator[Finding]:
     """A value that has its time comes after its freeze, and before its draw."""
     comes = None if lottery is None else lottery.time
-    if comes is not None and comes <= fixed:
-        yield (
-            f"freeze {number} stands on chain since {seconds_words(fixed)},"
-            f" its value could be known at {seconds_words(comes)}"
-        )
-    if comes is not None and commit.timestamp < comes:
-        yield (
-            f"call {commit.seq} drew for freeze {number} at {seconds_words(commit.timestamp)},"
-            f" its value came at {seconds_words(comes)}"
-        )
+    if comes is None:
+        return
+    name, due, call = f"freeze {number}", seconds_words(comes), f"call {commit.seq}"
+    if comes <= fixed:
+        words = f"{name}: on chain since {seconds_words(fixed)}, its value could be known at {due}"
+        yield Finding("lottery.foreseen", name, words)
+    if commit.timestamp < comes:
+        words = f"{call}: {name} was drawn at {seconds_words(commit.timestamp)}, its value came at {due}"
+        yield Finding("lottery.early", call, words)

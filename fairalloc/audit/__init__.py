@@ -1,0 +1,20 @@
+"""The audit: does what the city published agree with itself, with its own rules, with the chain and with the database?
+
+Three depths, each of them on top of the one before: the bundle alone, the chain's history, the database's standings.
+Every function here is a plain function of what it is given; each finding names the place and both values.
+"""
+
+from fairalloc.audit.bundle import EXCHANGED, NOT_PROVEN, REFUSALS, audit_bundle
+from fairalloc.audit.chain import audit_chain, audit_database, recorded_at
+from fairalloc.audit.verdict import Audit
+
+__all__ = [
+    "EXCHANGED",
+    "NOT_PROVEN",
+    "REFUSALS",
+    "Audit",
+    "audit_bundle",
+    "audit_chain",
+    "audit_database",
+    "recorded_at",
+]

@@ -1,0 +1,88 @@
+"""What a check found wrong: a code that names the sort of thing, the place, and the words with both values.
+
+The codes are stable: scripts, monitors and the tests of every known attack go by them. `docs/audit.md` lists them with
+what each means, generated from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+MEANINGS: Mapping[str, str] = MappingProxyType(
+    {
+        "bundle.manifest": "a published file was changed, lost or added after the manifest was written",
+        "bundle.unreadable": "a published file cannot be read as what it should be",
+        "bundle.rules": "the published rules contradict themselves or cannot be read",
+        "bundle.numbering": "public numbers do not follow the order of arrival, or of the stalls in their rows",
+        "bundle.screening": "an application was admitted or refused against the published rules of admission",
+        "bundle.queue": "a queue position is not the one that priority keys and lottery give",
+        "bundle.statement": "a statement whose digest stands on chain does not follow from the published files",
+        "allocation.refuted": "the allocation breaks a published rule",
+        "certificate.refuted": "the certificate does not prove that nothing better was possible",
+        "chain.identity": "the chain or contract is not the one that the bundle names, or its history ends elsewhere",
+        "chain.code": "the contract's code is not that of the published source: its rules are unknown",
+        "history.unreadable": "a log of the contract is not one that the published contract writes",
+        "history.sequence": "calls are missing, repeated or out of order",
+        "history.head": "a head is not the one that its call leads to: a call was altered, left out or put in",
+        "history.transition": "a status was changed in a way that the legality table does not have",
+        "history.application": "an application was never submitted, or stands under a number that is not the next",
+        "history.undecided": "something was decided before the inputs were fixed on chain",
+        "history.site": "a site was given to two applications at once, or given where there is none",
+        "commit.rules": "the rules on chain since the season's opening are not the published ones: a rule was changed",
+        "commit.count": "a statement was fixed on chain not at all or more than once",
+        "commit.digest": "a statement on chain is not the published one: it was rewritten afterwards",
+        "commit.late": "a statement was fixed on chain only after something had been decided on it",
+        "lottery.freeze": "a freeze names no value of the rules' beacon or one named before, or gives no reason",
+        "lottery.undrawn": "the freeze that counts was never drawn",
+        "lottery.twice": "the lottery was drawn more than once for one freeze",
+        "lottery.signature": "the drawn value is not signed by the network that the rules name",
+        "lottery.seed": "value or seed of a draw are not those that its freeze leads to",
+        "lottery.order": "a draw was recorded before its freeze, or when a later freeze counted already",
+        "lottery.foreseen": "the drawn value could be known before the inputs were fixed",
+        "lottery.early": "the draw was recorded before its value was due: somebody knew it early",
+        "chain.count": "bundle and chain have different numbers of applications or sites",
+        "chain.status": "an application's published status, reason or site is not the one on chain",
+        "database.status": "an application's status, reason or site in the database is not the one on chain",
+        "time.backdated": "an application stands on chain before the moment at which it is said to have come in",
+        "time.early": "inputs were fixed before the campaign had closed: what came in later was left out",
+        "time.late": "the outcome was recorded on chain after the published deadline",
+        "time.order": "the chain's blocks are not in the order of time",
+    }
+)
+"""Every code and what it means to whoever reads it."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Finding:
+    """One thing found wrong.
+
+    Attributes:
+        code: a key of :data:`MEANINGS`.
+        place: file, call, block, application or site; empty where it is the whole.
+        words: one sentence with both values, the place included.
+    """
+
+    code: str
+    place: str
+    words: str
+
+    @classmethod
+    def of(cls, code: str, words: str) -> Finding:
+        """A finding whose words begin with its place and a colon, or have none."""
+        place, colon, _ = words.partition(": ")
+        return cls(code, place if colon else "", words)
+
+    @property
+    def meaning(self) -> str:
+        """What it means to whoever reads it."""
+        return MEANINGS[self.code]
+
+    def __str__(self) -> str:
+        return self.words
+
+
+def coded(code: str, sentences: Iterable[str]) -> list[Finding]:
+    """Sentences as findings of one sort."""
+    return [Finding.of(code, words) for words in sentences]
