@@ -60,7 +60,7 @@ def draw_findings(draws: Draws) -> Iterator[Finding]:
         if lottery is None:
             words = f"{name} names {freeze.get('lottery')}, which is no value of the rules' beacon"
             yield Finding("lottery.freeze", name, words)
-        elif lottery in draws.lotteries[: number - 1]:
+        elif lottery.name in {one.name for one in draws.lotteries[: number - 1] if one is not None}:
             yield Finding("lottery.freeze", name, f"{name} names {lottery.words}, as a freeze before it")
         if number > 1 and not (freeze.get("number") == number and freeze.get("reason")):
             yield Finding("lottery.freeze", name, f"{name} does not give its number and the reason for it")

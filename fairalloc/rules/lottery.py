@@ -28,6 +28,11 @@ class _Beacon(Rule):
     NAMES: ClassVar[str]
 
     @property
+    def name(self) -> str:
+        """By what the value is told from others of the beacon."""
+        return str(getattr(self, self.NAMES))
+
+    @property
     def known(self) -> str | None:
         """The value, where the rules tell it beforehand."""
         return None

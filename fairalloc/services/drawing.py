@@ -151,7 +151,7 @@ def freeze_again(store: Store, context: SeasonContext, program: str, reason: str
         lottery = freeze.lottery.again(named)
     except ValueError:
         raise UsageError("lottery.next", f"{named!r} names no {freeze.lottery.NAMES}", "mend --next") from None
-    if any(freeze.lottery.named_by(one["lottery"]) == lottery for one in before):
+    if lottery.name in {freeze.lottery.named_by(one["lottery"]).name for one in before}:
         raise UsageError("lottery.next", f"{lottery.words} was named before", "name another value with --next")
     statement = json_bytes(frozen_again(before[0], program, len(before) + 1, reason.strip(), lottery))
     season_no = context.record.season_no

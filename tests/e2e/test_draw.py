@@ -92,6 +92,7 @@ def test_every_freeze_and_the_draw_are_published_and_audited(drawn, tmp_path):
     found = json.loads(run_inside(tmp_path, "audit", "bundle", "--export", "chain.jsonl", "--json").stdout)
     assert found["findings"] == []
     assert [remark for remark in found["remarks"] if REASON in remark and beacon.value in remark]
+    assert any("the key of the network own is that of the rules" in remark for remark in found["remarks"])
 
 
 @pytest.mark.parametrize(

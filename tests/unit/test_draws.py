@@ -99,6 +99,16 @@ def test_drawing_again_is_in_order_and_listed():
     assert quicknet(1001).value in second
 
 
+def test_naming_the_same_source_again_is_no_second_draw():
+    """Told by hand a second time, the same source could be told differently."""
+    one = season(KNOWN)
+    second = {**one["freeze"], "number": 2, "reason": "r", "lottery": {"beacon": "public", "source": "gazette"}}
+    told = {"freeze": [one["freeze"], second], "draw": [one["draw"], draw_statement(second, "no 32", None)]}
+    ((code, words),) = findings(told, KNOWN)
+    assert code == "lottery.freeze"
+    assert "as a freeze before it" in words
+
+
 def changed(statements, change):
     copy = json.loads(json.dumps(statements))
     change(copy)
