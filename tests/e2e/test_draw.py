@@ -156,3 +156,17 @@ def test_a_value_in_the_rules_is_drawn_by_itself_and_remarked(season, inside, tm
     inside("verify", "bundle")  # as bundles were before there were draw statements
     said = inside("audit", "bundle", expect=5).stdout
     assert "the chain has 1 commitments to the draw statement instead of 0" in said
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--beacon", "nowhere.json"), "nowhere.json cannot be read"),
+        (("--beacon", "season.toml", "--value", "7"), "give one of"),
+        (("--value", "7", "--again", "--reason", "r", "--next", "x"), "give one of"),
+        (("--value", "7", "--reason", "r"), "give one of"),
+        (("--again", "--reason", "r"), "nothing is named that is drawn instead"),
+    ],
+)
+def test_a_draw_that_cannot_be_meant_is_refused(season, inside, words, said):
+    assert said in inside("draw", *words, expect=2).stderr
