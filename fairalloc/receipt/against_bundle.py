@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from fairalloc.audit.register import heads_findings
 from fairalloc.bundle.folder import MANIFEST, manifest_findings
 from fairalloc.bundle.register import COMMITMENTS, HEADS, published_calls, published_commitments, register_root
-from fairalloc.bundle.statements import rules_hash
+from fairalloc.bundle.statements import rules_hash, told
 from fairalloc.canonical import csv_rows
 from fairalloc.errors import InvalidDataError
 from fairalloc.findings import Finding, coded
@@ -59,11 +59,11 @@ def _identity(receipt: Receipt, files: Mapping[str, bytes]) -> Iterator[Finding]
     if season_id != receipt.season_id:
         words = f"the receipt is of season {receipt.season_id}, the bundle of {season_id}"
         yield Finding("receipt.unknown", "season.toml", words)
-    told = json.loads(files["chain.json"])
+    chain = json.loads(files["chain.json"])
     for name in ("chain_id", "genesis_hash", "contract", "code_hash", "season_no"):
         mine = getattr(receipt.chain, name)
-        if told[name] != mine:
-            words = f"chain.json: {name} is {told[name]!r}, the receipt has {mine!r}"
+        if chain[name] != mine:
+            words = f"chain.json: {name} is {chain[name]!r}, the receipt has {mine!r}"
             yield Finding("receipt.chain", "chain.json", words)
     if rules_hash(files) != receipt.rules_hash:
         words = f"season.toml: has the hash {rules_hash(files).hex()}, the receipt {receipt.rules_hash.hex()}"
@@ -80,8 +80,8 @@ def _register(receipt: Receipt, files: Mapping[str, bytes]) -> Iterator[Finding]
         words = f"{receipt.label}: {COMMITMENTS} does not have it"
         yield Finding("receipt.unknown", receipt.label, words)
     yield from register_findings(receipt, list(listed.values()), COMMITMENTS)
-    frozen = json.loads(files[MANIFEST])["statements"]["freeze"]["register_root"]
-    if frozen != register_root(files).hex():
+    frozen = [one["register_root"] for one in told(json.loads(files[MANIFEST])["statements"], "freeze")]
+    if set(frozen) != {register_root(files).hex()}:
         words = f"{MANIFEST}: the freeze statement's register_root is {frozen}, that of {COMMITMENTS} is another"
         yield Finding("bundle.statement", MANIFEST, words)
 
