@@ -235,10 +235,10 @@ class History:
     last_block: int
     commitments: tuple[bytes, ...]
     commits: tuple[RecordedCommit, ...]
-    calls: tuple[RecordedCall, ...]
     transitions: npt.NDArray[np.void]
     status: npt.NDArray[np.int64]
     site_no: npt.NDArray[np.int64]
     width: npt.NDArray[np.int64]
     reason: npt.NDArray[np.int64]
+    calls: tuple[RecordedCall, ...] = ()
     findings: tuple[Finding, ...] = field(default=())
