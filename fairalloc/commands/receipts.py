@@ -189,8 +189,8 @@ def _tell(receipt: Receipt, steps: Sequence[Step], *, as_json: bool) -> None:
     else:
         console.out.print(f"Receipt {receipt.label}, season {receipt.season_id}", style="bold", markup=False)
         for step in steps:
-            mark = "FAILED" if step.findings else "ok"
-            console.out.print(f"{mark:<7}{step.name}: {step.proves}".rstrip(": "), markup=False, soft_wrap=True)
+            words = f"FAILED {step.name}" if step.findings else f"ok     {step.name}: {step.proves}"
+            console.out.print(words, markup=False, soft_wrap=True)
             for finding in step.findings:
                 console.show_finding(finding)
         console.out.print(f"receipt {verdict}", style="bold")

@@ -225,6 +225,20 @@ def test_what_the_city_altered_is_found_by_the_holder(holder, inside, name, chan
     assert code in codes(inside("receipt", "verify", "it.json", "--bundle", "bundle", "--json", expect=5))
 
 
+def test_a_bundle_that_is_not_whole_is_told_so(holder, inside):
+    for path in sorted((holder / "bundle").iterdir()):
+        if path.name in {"manifest.json", "run.json", "report.html"}:
+            continue
+        kept = path.read_bytes()
+        path.unlink()
+        done = inside("receipt", "verify", "it.json", "--bundle", "bundle", expect=5)
+        assert path.name in done.stdout
+        assert "FINDING" in done.stdout
+        path.write_bytes(kept)
+    (holder / "bundle" / "manifest.json").unlink()
+    assert "is not a bundle" in inside("receipt", "verify", "it.json", "--bundle", "bundle", expect=3).stderr
+
+
 def test_a_season_that_is_not_on_chain_yet_has_no_receipts(inside, tmp_path):
     inside("synth", "files", "--applications", 60)
     inside("import", "files")

@@ -23,6 +23,7 @@ from fairalloc.model import Applicant, Application, Choice
 from fairalloc.receipt import (
     LIMIT,
     Record,
+    check_bundle,
     check_head,
     check_receipt,
     parse_receipt,
@@ -185,6 +186,31 @@ def test_what_is_no_receipt_is_refused(spoil):
         parse_receipt(content, "it.json", nothing_beside)
     assert {defect.file for defect in told.value.defects} == {"it.json"}
     assert all(defect.code == "receipt.malformed" for defect in told.value.defects)
+
+
+def test_a_file_changed_anywhere_is_refused_or_checked_never_more():
+    """Whatever a byte is changed to: it is no receipt, or one whose check ends; the salt's and record's are found."""
+    content = receipt_files(made(size=9, number=3))[0]
+    rng = random.Random(4)
+    found = 0
+    for _ in range(600):
+        changed = bytearray(content)
+        changed[rng.randrange(len(content))] = rng.choice((rng.randrange(256), *b'0a"{}[]:,\\'))
+        try:
+            receipt = parse_receipt(bytes(changed), "it.json", nothing_beside)
+        except InvalidDataError:
+            continue
+        steps = (*check_receipt(receipt), check_head(receipt, receipt.head), *check_bundle(receipt, {}))
+        found += any(step.findings for step in steps[:3])
+    assert found > 50
+
+
+def test_a_bundle_that_is_none_bears_nothing_out():
+    receipt = made(size=9, number=3)
+    names = ("chain.json", "heads.csv", "commitments.csv", "applications.csv", "season.toml", "manifest.json")
+    for content in (b"", b"{}", b"a,b\n1\n", b"\xff"):
+        steps = check_bundle(receipt, dict.fromkeys((*names, "outcome.csv", "screening.csv"), content))
+        assert {finding.code for step in steps for finding in step.findings} == {"bundle.unreadable"}
 
 
 class Reader(HTMLParser):
