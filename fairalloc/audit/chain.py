@@ -29,6 +29,8 @@ _OF_THE_HISTORY = (
     ("calls in sequence, heads recomputed", ("history.sequence", "history.head", "history.unreadable")),
     ("transitions against the legality table", ("history.transition", "history.application", "history.undecided")),
     ("holders of sites over time", ("history.site",)),
+    ("rights of keys over time", ("history.right", "history.stopped")),
+    ("the contract's state against its logs", ("state.",)),
 )
 """How the findings of a replay are told apart: a name for each check, and the codes that begin so."""
 
@@ -76,7 +78,8 @@ def audit_database(audit: Audit, standings: Sequence[Standing], history: History
 
 def _replayed(audit: Audit, history: History) -> None:
     """Tell what the replay has found, sort by sort."""
-    counts = (history.next_seq, len(history.transitions), len(history.site_no) - 1)
+    calls, applications = history.next_seq + history.administration.next_seq, len(history.status) - 1
+    counts = (calls, len(history.transitions), applications, calls, applications + history.site_count)
     told: set[Finding] = set()
     for (name, codes), count in zip(_OF_THE_HISTORY, counts, strict=True):
         found = [finding for finding in history.findings if finding.code.startswith(codes)]
