@@ -91,9 +91,12 @@ class Contract(RuleBasedStateMachine):
             case "propose":
                 self.proposes(data.draw(key_or(model.admin)), data.draw(st.one_of(st.none(), any_key)))
             case "accept":
+                if model.candidate is None:
+                    self.proposes(model.admin, data.draw(any_key))
                 self.accepts(data.draw(key_or(model.candidate or ADMIN)))
             case "pause":
                 self.pauses(data.draw(key_or(PAUSER)), paused=True)
+                self.records_nothing(data)
             case _:
                 self.pauses(data.draw(key_or(PAUSER)), paused=False)
 
@@ -189,7 +192,10 @@ class Contract(RuleBasedStateMachine):
             padded = rows + [PADDING] * (-len(rows) % 4)
             words = [padded[at : at + 4] for at in range(0, len(padded), 4)]
             if twist == "hole" and words:
-                words[-1] = data.draw(st.permutations(words[-1]))
+                row, gap = words[-1][0], [PADDING] * 2
+                words[-1] = data.draw(
+                    st.sampled_from(([row, PADDING, row, PADDING], [row, *gap, row], [PADDING, row, *gap]))
+                )
             elif twist == "nothing":
                 words.append([PADDING] * 4)
             self.record(by, season, offset, words)
