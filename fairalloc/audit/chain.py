@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fairalloc.audit.draws import Draws, recorded_findings
+from fairalloc.audit.overrides import administration_remark, recorded_overrides
 from fairalloc.audit.verdict import Audit
 from fairalloc.bundle.folder import MANIFEST
 from fairalloc.bundle.published import Published, published
@@ -60,6 +61,8 @@ def audit_chain(
     try:
         told, manifest = json.loads(files["chain.json"]), json.loads(files[MANIFEST])
         book = audit.book or published(files)
+        # The caller has read them since the check before this one.
+        audit.add("the chain's logs read", history.next_seq + history.administration.next_seq, ())
         audit.add("chain identity", 6, _identity(told, identity, history, code_hash))
         _replayed(audit, history)
         statements = manifest["statements"]
@@ -67,6 +70,8 @@ def audit_chain(
         audit.add("commitments before decisions", len(history.commits), commits)
         audit.add("times and deadlines", len(history.transitions), _times(book, history))
         audit.add("statuses on chain", len(history.status) - 1, _statuses(book, history))
+        audit.remarks.append(administration_remark(history))
+        audit.overrides += recorded_overrides(history)
     except (KeyError, ValueError, TypeError) as error:
         words = f"the bundle cannot be held against the chain: {type(error).__name__}: {error}"
         audit.add("reading", 1, [Finding("bundle.unreadable", "", words)])
