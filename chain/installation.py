@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from chain.client import LedgerClient, deploy
-from chain.keyring import Keyring, default_password
+from chain.client import LedgerClient
+from chain.deployment import grant_missing, open_contract
+from chain.keyring import KEY_NAMES, Keyring, default_password, keys_held
 from chain.node.manager import open_node
 from chain.node_port import Node
+from chain.rotation import Rotation, end_rotations, rotate
 from chain.rpc_node import RpcNode
 
 
@@ -34,17 +36,29 @@ class Installation:
     @contextmanager
     def node(self) -> Iterator[Node]:
         """The node by URL, or the embedded one."""
-        own = self.rpc or open_node(self.folder / "node", self._keyring().addresses(), prefer=self.engine)
+        own = self.rpc or open_node(self.folder / "node", self.keyring().addresses(), prefer=self.engine)
         with closing(RpcNode(own) if isinstance(own, str) else own) as node:
             yield node
 
     @contextmanager
     def ledger(self) -> Iterator[LedgerClient]:
-        """The contract on the node, deployed if it is not there yet."""
-        keyring = self._keyring()
+        """The contract on the node, deployed if it is not there yet; a rotation of keys that has begun is ended."""
+        keyring = self.keyring()
         with self.node() as node:
-            yield LedgerClient(node, deploy(node, keyring), keyring)
+            address = open_contract(node, keyring, self.folder)
+            if any(map(keyring.has_next, KEY_NAMES)):
+                with keys_held(keyring.folder):
+                    end_rotations(node, keyring, address)
+            grant_missing(node, keyring, address)
+            yield LedgerClient(node, address, keyring)
 
-    def _keyring(self) -> Keyring:
+    def rotate(self, role: str) -> Rotation:
+        """Put a new key in a role's place, see :func:`chain.rotation.rotate`."""
+        keyring = self.keyring()
+        with keys_held(keyring.folder), self.node() as node:
+            return rotate(node, keyring, open_contract(node, keyring, self.folder), role)
+
+    def keyring(self) -> Keyring:
+        """The keys; those that are missing are made."""
         keys = self.folder / "keys"
         return Keyring.open(keys, self.password or default_password(keys))

@@ -8,10 +8,11 @@ import pytest
 from eth_utils.address import to_checksum_address
 from web3.exceptions import ContractLogicError
 
-from chain.client import LedgerClient, deploy
+from chain.client import LedgerClient
 from chain.contract.artifact import artifact
 from chain.contract.build import ARTIFACT, SOURCE, compiled, generated_source
-from chain.keyring import ADMIN, ALLOCATOR, CLERK, DESK, KEY_NAMES, REGISTRAR, Keyring
+from chain.deployment import deploy
+from chain.keyring import ADMIN, ALLOCATOR, CLERK, DESK, KEY_NAMES, REGISTRAR, Keyring, default_password
 from chain.node.manager import open_node
 from chain.records import pack
 from fairalloc.errors import ChainUnavailableError, StateConflictError
@@ -50,7 +51,7 @@ class Bench:
     """A deployed contract and its keys; ``try_`` asks without writing, ``write`` writes."""
 
     def __init__(self, folder):
-        self.keyring = Keyring.open(folder / "keys", "password")
+        self.keyring = Keyring.open(folder / "keys", default_password(folder / "keys"))
         self.node = open_node(folder / "node", self.keyring.addresses())
         self.address = deploy(self.node, self.keyring)
         self.ledger = LedgerClient(self.node, self.address, self.keyring)
