@@ -7,7 +7,7 @@ import sys
 import typer
 
 from fairalloc import console
-from fairalloc.commands import applicant, auditing, record, season
+from fairalloc.commands import applicant, auditing, operations, record, season
 from fairalloc.errors import FairallocError
 
 app = typer.Typer(
@@ -29,8 +29,12 @@ for command in (
     auditing.audit,
     auditing.report,
     record.export,
+    operations.backup,
+    operations.restore,
 ):
     app.command(name=command.__name__.strip("_"))(command)
+
+app.add_typer(operations.keys, name="keys")
 
 
 def main() -> None:
