@@ -36,7 +36,7 @@ def audit_bundle(files: Mapping[str, bytes], check: CheckFiles) -> Audit:
     audit.checked |= refusals
     audit.proven, audit.bounds = dict(verdict.proven), dict(verdict.bounds)
     try:
-        book = published(files)
+        audit.book = book = published(files)
         audit.add(
             "public numbers",
             len(book.applications) + len(book.sites),

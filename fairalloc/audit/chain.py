@@ -56,7 +56,7 @@ def audit_chain(
     """Hold a bundle against the chain's history; ``code_hash`` is that of the contract whose rules are known."""
     try:
         told, manifest = json.loads(files["chain.json"]), json.loads(files[MANIFEST])
-        book = published(files)
+        book = audit.book or published(files)
         audit.add("chain identity", 6, _identity(told, identity, history, code_hash))
         _replayed(audit, history)
         audit.add(
