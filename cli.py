@@ -29,6 +29,7 @@ for command in (
     auditing.audit,
     auditing.report,
     record.export,
+    operations.doctor,
     operations.backup,
     operations.restore,
 ):

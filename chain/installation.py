@@ -9,12 +9,13 @@ from pathlib import Path
 from typing import Literal
 
 from chain.client import LedgerClient
-from chain.deployment import grant_missing, open_contract
-from chain.keyring import KEY_NAMES, Keyring, default_password, keys_held
+from chain.deployment import administer, grant_missing, open_contract
+from chain.keyring import ADMIN, KEY_NAMES, Keyring, default_password, keys_held
 from chain.node.manager import open_node
 from chain.node_port import Node
 from chain.rotation import Rotation, end_rotations, rotate
 from chain.rpc_node import RpcNode
+from fairalloc.errors import StateConflictError
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,22 @@ class Installation:
         with keys_held(keyring.folder), self.node() as node:
             return rotate(node, keyring, open_contract(node, keyring, self.folder), role)
 
+    def revoke(self, key: str) -> None:
+        """Take all rights from a key that is in nobody's place here: of an old backup, or stolen.
+
+        Raises:
+            StateConflictError: when it is in a role's place.
+        """
+        keyring = self.keyring()
+        if key in keyring.addresses():
+            raise StateConflictError(
+                "keys.in-use", f"{key} is in a role's place", "run `fairalloc keys rotate` for that role instead"
+            )
+        with keys_held(keyring.folder), self.node() as node:
+            administer(node, keyring, ADMIN, open_contract(node, keyring, self.folder), [("grant", key, 0)])
+
     def keyring(self) -> Keyring:
         """The keys; those that are missing are made."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         keys = self.folder / "keys"
         return Keyring.open(keys, self.password or default_password(keys))

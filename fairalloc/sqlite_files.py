@@ -20,14 +20,19 @@ def is_sqlite(path: Path) -> bool:
         return file.read(len(_MAGIC)) == _MAGIC
 
 
-def copy_sqlite(source: Path, target: Path) -> None:
+def copy_sqlite(source: Path, target: Path, *, look_only: bool = False) -> None:
     """A copy as of one moment, others may write meanwhile; what was deleted from the source is not in it.
+
+    Args:
+        source: a database.
+        target: a file that does not exist.
+        look_only: leave no trace beside the source; for copies that are only looked at.
 
     Raises:
         FairallocError: when the source cannot be read.
     """
     try:
-        with closing(_connect(source)) as connection:
+        with closing(looking(source) if look_only else _connect(source)) as connection:
             connection.execute("VACUUM INTO ?", (str(target),))
     except sqlite3.DatabaseError as error:
         raise FairallocError(
@@ -57,12 +62,24 @@ def writers_held(path: Path) -> Iterator[None]:
 def defects(path: Path) -> list[str]:
     """What is wrong inside a database: pages, indexes, and rows that refer to nothing."""
     try:
-        with closing(_connect(path)) as connection:
+        with closing(looking(path)) as connection:
             found = [str(row[0]) for row in connection.execute("PRAGMA integrity_check(5)") if row[0] != "ok"]
             lost = connection.execute("PRAGMA foreign_key_check").fetchall()
     except sqlite3.DatabaseError as error:
         return [str(error)]
     return [*found, *([f"{len(lost)} rows refer to rows that are not there"] if lost else [])]
+
+
+def looking(path: Path) -> sqlite3.Connection:
+    """A connection that changes nothing, and leaves no file beside the database that was not there.
+
+    Raises:
+        sqlite3.OperationalError: when there is no such file, or it cannot be read.
+    """
+    # Without a log nobody has the database open; SQLite would make one, even to read.
+    alone = not path.with_name(path.name + "-wal").exists()
+    url = f"file:{quote(str(path.resolve()))}?mode=ro{'&immutable=1' if alone else ''}"
+    return sqlite3.connect(url, uri=True, isolation_level=None, timeout=_WAIT_SECONDS, check_same_thread=False)
 
 
 def _connect(path: Path) -> sqlite3.Connection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +12,7 @@ import typer
 
 from fairalloc import console
 from fairalloc.commands.options import DEFAULT_STATE, Db, Json, Rpc, State
-from fairalloc.commands.workspace import Workspace
+from fairalloc.commands.workspace import DATABASE, LOCK, Workspace
 from fairalloc.errors import UsageError
 
 NEW_PASSWORD = "FAIRALLOC_NEW_KEY_PASSWORD"  # noqa: S105  a variable's name
@@ -64,6 +65,22 @@ def rotate(
 
 
 @keys.command()
+def revoke(
+    address: Annotated[str, typer.Argument(help="The key's address.")], state: State = DEFAULT_STATE, rpc: Rpc = None
+) -> None:
+    """Take all rights from a key that is in no role's place here, such as `doctor` finds after an old backup.
+
+    Example: fairalloc keys revoke 0x52908400098527886E0F7030069857D2E4169EE7
+    """
+    from eth_utils.address import is_address, to_checksum_address
+
+    if not is_address(address):
+        raise UsageError("chain.bad-address", f"{address!r} is not an address", "give 0x and 40 hexadecimal digits")
+    Workspace(state, None, rpc).chain().revoke(to_checksum_address(address))
+    console.out.print(f"{address} has no rights", soft_wrap=True)
+
+
+@keys.command()
 def password(state: State = DEFAULT_STATE) -> None:
     """Encrypt all keys with another password: all of them or none.
 
@@ -84,6 +101,48 @@ def password(state: State = DEFAULT_STATE) -> None:
     with keys_held(keyring.folder):
         count = keyring.change_password(new)
     console.out.print(f"{count} keys have the new password; set FAIRALLOC_KEY_PASSWORD to it", soft_wrap=True)
+
+
+def doctor(
+    deep: Annotated[bool, typer.Option("--deep", help="Execute a copy of the embedded chain too.")] = False,
+    state: State = DEFAULT_STATE,
+    db: Db = None,
+    rpc: Rpc = None,
+    as_json: Json = False,
+) -> None:
+    """Look at everything that an installation needs, say what is wrong and what to do; changes nothing.
+
+    Ends with exit code 1 where anything has failed.
+
+    Example: fairalloc doctor --deep
+    """
+    from chain.health import ChainHealth
+    from data.store.health import database_checks
+    from fairalloc.health import Health, examine, packages, state_folder
+
+    workspace, mined = Workspace(state, db, rpc), dict[int, int]()
+    chain = ChainHealth(state, rpc, os.environ.get("FAIRALLOC_KEY_PASSWORD"), deep, mined)
+    url = db or f"sqlite:///{state / DATABASE}"
+    found = examine(
+        (
+            ("packages", lambda: packages(LOCK)),
+            ("state", lambda: state_folder(state)),
+            ("anvil", chain.engine),
+            ("database", lambda: database_checks(url, workspace.database_file(), mined)),
+            ("keys", chain.keys),
+            ("journal", chain.journal),
+            ("node", chain.chain),
+        )
+    )
+    if as_json:
+        console.show_json([asdict(check) for check in found])
+    else:
+        console.show_table("Health", ("check", "is", "what"), [(c.name, c.health.value, c.words) for c in found])
+        for check in found:
+            if check.remedy and check.health in {Health.WARNING, Health.FAILURE}:
+                console.err.print(f"{check.health} {check.name}: {check.remedy}", soft_wrap=True, markup=False)
+    if any(check.health is Health.FAILURE for check in found):
+        raise typer.Exit(1)
 
 
 def backup(

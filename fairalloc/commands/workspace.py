@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 CODE_HASH = "0x" + artifact().code_hash.hex()
 DATABASE = "fairalloc.db"
+LOCK = Path(__file__).parents[2] / "requirements.lock"
+"""What the packages should be, in a checkout."""
 PROGRAM = f"fairalloc {version('fairalloc')}"
 
 
@@ -36,7 +38,7 @@ class Workspace:
     def store(self) -> SqlStore:
         """The database."""
         if self.db is None:
-            self.state.mkdir(parents=True, exist_ok=True)
+            self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         return open_store(self.db or f"sqlite:///{self.state / DATABASE}")
 
     def has_database(self) -> bool:
