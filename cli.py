@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import sys
+from typing import Annotated
 
 import typer
 
 from fairalloc import console
 from fairalloc.commands import applicant, auditing, operations, record, season
 from fairalloc.errors import FairallocError
+from fairalloc.logs import LogFormat, LogLevel, note, start_logging
+
+_log = logging.getLogger("fairalloc.cli")
 
 app = typer.Typer(
     help="Gives out a city's weekend-fair stall sites by published rules, with a proof that anyone can check.",
@@ -38,11 +43,26 @@ for command in (
 app.add_typer(operations.keys, name="keys")
 
 
+@app.callback()
+def logged(
+    log_format: Annotated[
+        LogFormat, typer.Option("--log-format", envvar="FAIRALLOC_LOG", help="How a line of the log on stderr looks.")
+    ] = LogFormat.TEXT,
+    log_level: Annotated[
+        LogLevel | None,
+        typer.Option("--log-level", envvar="FAIRALLOC_LOG_LEVEL", help="The least to log: info in JSON, else warning."),
+    ] = None,
+) -> None:
+    """What holds for every command: the log."""
+    start_logging(log_format, log_level or (LogLevel.INFO if log_format is LogFormat.JSON else LogLevel.WARNING))
+
+
 def main() -> None:
     """The entry point: errors become words and documented exit codes."""
     try:
         app()
     except FairallocError as error:
+        note(_log, logging.INFO, "command.failed", code=error.code, exit_code=int(error.exit_code))
         console.show_error(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
