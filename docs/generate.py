@@ -1,6 +1,7 @@
 """Writes what is generated of the pages here: `python -m docs.generate`, with `--check` to only compare.
 
-Every command's help is docs/commands.md; the findings of an audit are a table in docs/audit.md.
+Every command's help is docs/commands.md; the findings of an audit are a table in docs/audit.md; every error code
+with its remedy is docs/errors.md.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ from pathlib import Path
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from docs.error_codes import error_page
 from fairalloc.findings import MEANINGS
 
 COMMANDS = Path(__file__).parent / "commands.md"
 AUDIT = Path(__file__).parent / "audit.md"
+ERRORS = Path(__file__).parent / "errors.md"
 _BEGIN, _END = "<!-- findings: generated -->\n", "<!-- findings: end -->"
 EXIT_CODES = """\
 | exit code | meaning |
@@ -66,6 +69,7 @@ def _names(group: object, before: str = "") -> Iterator[str]:
 def main() -> int:
     """Write the pages, or say which is stale."""
     pages = {COMMANDS: commands_page(), AUDIT: audit_page()}
+    pages[ERRORS] = error_page()  # once the program is imported, with every kind of error that it has
     stale = [file for file, page in pages.items() if not file.is_file() or file.read_text() != page]
     if "--check" not in sys.argv:
         for file in stale:

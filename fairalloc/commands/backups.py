@@ -46,7 +46,7 @@ def back_up(workspace: Workspace, file: Path, *, without_keys: bool) -> dict[str
     state, database = workspace.state, workspace.database_file()
     if not state.is_dir() or not any(state.iterdir()):
         raise StateConflictError("backup.nothing", f"there is nothing in {state}", "name the state folder by --state")
-    with _disk("backup.disk"), _scratch(file.resolve()) as scratch:
+    with _disk(), _scratch(file.resolve()) as scratch:
         with ExitStack() as held:
             if (state / KEYS).is_dir():
                 held.enter_context(keys_held(state / KEYS))
@@ -85,7 +85,7 @@ def bring_back(file: Path, state: Path) -> dict[str, object]:
         )
     if not file.is_file():
         raise StateConflictError("restore.no-file", f"there is no file {file}", "name the backup's file")
-    with _disk("restore.disk"), _scratch(state.resolve()) as scratch:
+    with _disk(), _scratch(state.resolve()) as scratch:
         unpacked = scratch / "state"
         unpacked.mkdir(mode=0o700)
         manifest = read_archive(file, unpacked)
@@ -143,13 +143,14 @@ def _kept(state: Path, database: Path | None, *, without_keys: bool) -> Iterator
 
 
 @contextmanager
-def _disk(code: str) -> Iterator[None]:
+def _disk() -> Iterator[None]:
     """What the disk refuses, in words."""
     try:
         yield
     except OSError as error:
         words = f"the disk refuses: {error.strerror or type(error).__name__}"
-        raise FairallocError(code, words, "make room, look at the folder's permissions, then try again") from None
+        remedy = "make room, look at the folder's permissions, then try again"
+        raise FairallocError("backup.disk", words, remedy) from None
 
 
 @contextmanager
