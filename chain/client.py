@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from eth_account import Account
 from eth_hash.auto import keccak
 from eth_typing import HexStr
 from eth_utils.address import to_checksum_address
@@ -96,6 +97,11 @@ class LedgerClient:
             raw, tx_hash = self._keyring.sign(name, unsigned)
             signed.append(SignedCall(call.season_no, call.seq, raw, tx_hash))
         return signed
+
+    def is_ours(self, signed: SignedCall) -> bool:
+        """See :class:`fairalloc.ports.Ledger`."""
+        ours = () if self._keyring is None else self._keyring.addresses()
+        return str(Account.recover_transaction(signed.raw)) in ours
 
     def send(self, signed: Sequence[SignedCall]) -> Sequence[MinedCall]:
         """See :class:`fairalloc.ports.Ledger`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from fairalloc.errors import StateConflictError
 from fairalloc.ledger import MinedCall, Record, SeasonNo, SignedCall, Submit
@@ -50,6 +50,12 @@ def publish(store: Store, ledger: Ledger, season_no: SeasonNo, progress: Progres
                 f"the chain already has call {entry.call.seq} of season {season_no}, which this database never signed",
                 "the database is older than the chain: restore its latest backup",
             )
+    # What a key signed that has been replaced since would be refused; nonces follow each other, so all after it is
+    # signed anew too. What it signed that is on chain is only looked up.
+    unsent = (entry for entry in entries if entry.signed is not None and entry.call.seq >= on_chain)
+    stale = next((entry.call.seq for entry in unsent if entry.signed and not ledger.is_ours(entry.signed)), None)
+    if stale is not None:
+        entries = [replace(entry, signed=None) if entry.call.seq >= stale else entry for entry in entries]
     calls = transitions = gas = 0
     with progress.step("publish", len(entries)) as advance:
         for first in range(0, len(entries), WINDOW):
