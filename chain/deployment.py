@@ -104,12 +104,16 @@ def grant_missing(node: Node, keyring: Keyring, address: str) -> None:
     """Give the roles' keys the rights that they never had.
 
     Raises:
-        StateConflictError: when a key's rights were taken from it: it may be an old one, or one that was stolen.
+        StateConflictError: when a key's rights were taken from it (it may be an old one, or one that was stolen), or
+            when the administrator's key is not ours.
     """
     contract = bound(node, address)
     missing = [name for name in RIGHTS if rights_of(contract, keyring.address(name)) != RIGHTS[name]]
     if not missing:
         return
+    admin = contract.functions.admin().call()
+    if admin != keyring.address(ADMIN):
+        raise not_admin(admin)
     given = keys_ever_given(node.w3, address)
     taken = [name for name in missing if keyring.address(name) in given]
     if taken:
@@ -136,6 +140,15 @@ def administer(node: Node, keyring: Keyring, signer: str, address: str, calls: S
     _succeeded(node.submit(raws), ", ".join(sorted({str(function) for function, *_ in calls})))
     for function, *arguments in calls:
         note(_log, logging.INFO, "contract.administered", call=function, arguments=[str(each) for each in arguments])
+
+
+def not_admin(admin: str) -> StateConflictError:
+    """The error where somebody else administers the contract."""
+    return StateConflictError(
+        "keys.not-admin",
+        f"the contract's administrator is {admin}, whose key is not here",
+        "restore the keys from the newest backup",
+    )
 
 
 def bound(node: Node, address: str) -> Contract:

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from eth_utils.address import to_checksum_address
 
 from chain.client import RIGHTS, fees
-from chain.deployment import administer, bound, rights_of
+from chain.deployment import administer, bound, not_admin, rights_of
 from chain.keyring import ADMIN, KEY_NAMES, Keyring, next_of
 from chain.node_port import Node
-from fairalloc.errors import ChainUnavailableError, StateConflictError
+from fairalloc.errors import ChainUnavailableError
 from fairalloc.logs import note
 
 _log = logging.getLogger(__name__)
@@ -85,11 +85,7 @@ def _hand_over(node: Node, keyring: Keyring, address: str, done: Rotation) -> No
     if admin == done.now:
         return
     if admin != done.before:
-        raise StateConflictError(
-            "keys.not-admin",
-            f"the contract's administrator is {admin}, whose key is not here",
-            "restore the keys from the newest backup",
-        )
+        raise not_admin(admin)
     terms = fees(node.w3)
     most = int(terms["gas"]) * int(terms.get("maxFeePerGas", terms.get("gasPrice", 0)))
     if node.w3.eth.get_balance(to_checksum_address(done.now)) < 2 * most:

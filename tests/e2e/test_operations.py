@@ -220,3 +220,14 @@ def test_the_password_changes_and_the_old_one_opens_nothing(season, inside, tmp_
     assert "correct horse" not in said.stdout + said.stderr
     inside("keys", "rotate", "desk")
     assert "no new password" in inside("keys", "password", expect=2).stderr
+
+
+def test_a_lost_key_of_the_administrator_is_said_and_nothing_is_sent(season, inside, tmp_path):
+    (tmp_path / ".fairalloc" / "keys" / "admin.json").rename(tmp_path / "admin.json")
+    inside("export", "before.jsonl")
+    assert "whose key is not here" in inside("publish", "--out", "bundle", expect=1).stderr
+    inside("export", "after.jsonl")
+    assert (tmp_path / "before.jsonl").read_bytes() == (tmp_path / "after.jsonl").read_bytes()
+    assert "administrator" in of(health(inside, "--deep", expect=1)[0], "failure")
+    (tmp_path / "admin.json").replace(tmp_path / ".fairalloc" / "keys" / "admin.json")
+    inside("publish", "--out", "bundle")
