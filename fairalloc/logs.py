@@ -46,7 +46,6 @@ def start_logging(form: LogFormat, level: LogLevel) -> None:
         logger = logging.getLogger(name)
         logger.handlers = [handler]
         logger.setLevel(level.upper())
-        logger.propagate = False
 
 
 class _JsonLine(logging.Formatter):

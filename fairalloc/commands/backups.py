@@ -122,7 +122,8 @@ def _agree(database: Path, node: Any, state: Path) -> None:
         number = mined.block_number
         if number > height or bytes(node.w3.eth.get_block(number)["hash"]) != mined.block_hash:
             raise damaged(f"the database has a call in block {number}, which is not that block of the chain")
-    for deployment in known_deployments(state)[:1]:
+    chain = (node.w3.eth.chain_id, "0x" + bytes(node.w3.eth.get_block(0)["hash"]).hex())
+    for deployment in (each for each in known_deployments(state) if (each.chain_id, each.genesis_hash) == chain):
         for season_no, entries in seasons.items():
             head = LedgerClient(node, deployment.contract).season_head(season_no)
             on_chain = 0 if head is None else head.next_seq

@@ -11,6 +11,7 @@ import time
 from contextlib import closing
 
 import pytest
+from web3 import HTTPProvider, Web3
 
 from chain.keyring import KEY_NAMES
 from tests.e2e.test_rpc import anvil  # noqa: F401  a fixture
@@ -155,18 +156,34 @@ def test_another_chain_of_the_same_id_is_refused(anvil, inside):  # noqa: F811
     assert "secret" not in said.stdout + said.stderr
 
 
-def test_where_gas_costs_money_poor_keys_are_named(anvil, inside):  # noqa: F811
-    url, _ = anvil("--chain-id", "4242", *FREE)
-    inside("run", "--synthetic", 60, "--out", "bundle", "--rpc", url)
-    from web3 import HTTPProvider, Web3
-
+def test_where_gas_costs_money_poor_keys_are_named_and_paid_ones_change(anvil, inside, tmp_path):  # noqa: F811
+    url, _ = anvil("--chain-id", "4242", "--gas-limit", "30000000")
     w3 = Web3(HTTPProvider(url))
-    w3.provider.make_request("anvil_setNextBlockBaseFeePerGas", [hex(10**9)])
-    w3.provider.make_request("evm_mine", [])
-    found, _ = health(inside, "--rpc", url, expect=1)
-    assert found.count(("money", "failure")) == len(KEY_NAMES)
+
+    def pay(keys):
+        for key in keys:
+            w3.provider.make_request("anvil_setBalance", [key, hex(10**20)])
+
+    def addresses():
+        return {row["address"] for row in json.loads(inside("keys", "list", "--json").stdout)}
+
+    inside("run", "--synthetic", 60, "--out", "bundle", "--rpc", url, expect=6)  # it makes the keys, and has no money
+    pay(addresses())
+    inside("run", "--synthetic", 60, "--out", "bundle", "--rpc", url)
+    assert of(health(inside, "--rpc", url)[0], "failure") == set()
+    before = addresses()
     said = inside("keys", "rotate", "admin", "--rpc", url, expect=6).stderr
     assert "cannot pay" in said
+    assert of(health(inside, "--rpc", url)[0], "failure") == set()  # nothing has changed
+    (heir,) = addresses() - before
+    assert heir in said
+    pay([heir])
+    inside("keys", "rotate", "admin", "--rpc", url)
+    assert len(addresses()) == len(KEY_NAMES)
+    inside("keys", "rotate", "clerk", "--rpc", url)
+    found, _ = health(inside, "--rpc", url, expect=1)
+    assert [check for check in found if check[1] == "failure"] == [("money", "failure")]  # of the new clerk
+    assert "rights" in of(found, "ok")
 
 
 def test_keys_change_and_the_season_goes_on(season, inside, tmp_path, monkeypatch):
