@@ -54,7 +54,8 @@ def as_it_should_be(folder, node, address):
 def test_each_role_gets_another_key_and_the_old_one_no_right(node, tmp_path):
     address = open_contract(node, keys_of(tmp_path), tmp_path)
     grant_missing(node, keys_of(tmp_path), address)
-    for role in KEY_NAMES:
+    roles = KEY_NAMES if node.kind == "anvil" else (ADMIN, CLERK)
+    for role in roles:
         keys = keys_of(tmp_path)
         before = keys.address(role)
         done = rotate(node, keys, address, role)
@@ -64,7 +65,7 @@ def test_each_role_gets_another_key_and_the_old_one_no_right(node, tmp_path):
         assert node.w3.eth.get_balance(to_checksum_address(done.now)) == 0
         assert open_contract(node, keys_of(tmp_path), tmp_path) == address
         grant_missing(node, keys_of(tmp_path), address)
-    assert len(list((tmp_path / "keys" / "retired").iterdir())) == len(KEY_NAMES)
+    assert len(list((tmp_path / "keys" / "retired").iterdir())) == len(roles)
 
 
 @pytest.mark.parametrize("role", [CLERK, ADMIN])
