@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fairalloc import console
-from fairalloc.commands import applicant, auditing, operations, record, season
+from fairalloc.commands import applicant, auditing, drawing, operations, record, season
 from fairalloc.errors import FairallocError
 from fairalloc.logs import LogFormat, LogLevel, note, start_logging
 
@@ -26,6 +26,7 @@ for command in (
     season.synth,
     season.import_,
     season.allocate,
+    drawing.draw,
     record.publish,
     applicant.status,
     applicant.explain,
