@@ -21,11 +21,12 @@ from web3.contract import Contract
 from web3.types import Nonce, TxReceipt
 from web3.utils import get_create_address
 
-from chain.client import RIGHTS, fees, transaction
+from chain.client import fees, transaction
 from chain.contract.artifact import artifact
 from chain.keyring import ADMIN, Keyring
 from chain.node_port import Node
 from chain.private_files import replace_private
+from chain.rights import RIGHTS
 from chain.rights_log import keys_ever_given
 from fairalloc.errors import ChainUnavailableError, StateConflictError, VerificationFailedError
 from fairalloc.logs import note

@@ -14,7 +14,7 @@ from pathlib import Path
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from chain.client import RIGHTS, LedgerClient, fees
+from chain.client import LedgerClient, fees
 from chain.deployment import bound, check_code, known_deployments, rights_of
 from chain.keyring import (
     ADMIN,
@@ -30,6 +30,7 @@ from chain.node.anvil_process import find_anvil
 from chain.node.journal import JOURNAL_FILE, JournalHeader, read_only
 from chain.node.manager import open_node
 from chain.node_port import Node
+from chain.rights import RIGHTS
 from chain.rights_log import keys_ever_given
 from chain.rpc_node import RpcNode
 from fairalloc.errors import ChainUnavailableError

@@ -24,8 +24,8 @@ from eth_utils.address import to_checksum_address
 from chain.private_files import make_private_folder, replace_private, sync_folder, write_private
 from fairalloc.errors import ChainUnavailableError, StateConflictError
 
-ADMIN, REGISTRAR, CLERK, ALLOCATOR, DESK = "admin", "registrar", "clerk", "allocator", "desk"
-KEY_NAMES = (ADMIN, REGISTRAR, CLERK, ALLOCATOR, DESK)
+ADMIN, REGISTRAR, CLERK, ALLOCATOR, DESK, PAUSER = "admin", "registrar", "clerk", "allocator", "desk", "pauser"
+KEY_NAMES = (ADMIN, REGISTRAR, CLERK, ALLOCATOR, DESK, PAUSER)
 
 STRETCHED = 600_000
 """Rounds of PBKDF2-HMAC-SHA256 for a password that a person chose: what OWASP asks for, 0.5 s a key on one busy core.

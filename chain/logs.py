@@ -1,4 +1,4 @@
-"""Fetching a season's logs: in chunks, halved where a node finds them too large."""
+"""Fetching the logs of a season and of the administration: in chunks, halved where a node finds them too large."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ from typing import Any
 
 from web3 import Web3
 
-from chain.replay import season_topic
+from chain.administration import ADMINISTRATION_EVENTS
+from chain.replay import SEASON_EVENTS, season_topic
+from chain.rpc import request
 from chain.rpc_node import UNREACHABLE
 from fairalloc.errors import ChainUnavailableError
 
@@ -18,7 +20,7 @@ CHUNK = 5_000
 
 @dataclass(frozen=True, slots=True)
 class SeasonLogs:
-    """A season's logs in order as JSON-RPC objects, the timestamps of their blocks, and the last block looked at."""
+    """Logs in order as JSON-RPC objects, the timestamps of their blocks, and the last block looked at."""
 
     logs: list[dict[str, Any]]
     timestamps: dict[int, int]
@@ -26,13 +28,15 @@ class SeasonLogs:
 
 
 def season_logs(w3: Web3, contract: str, season_no: int) -> SeasonLogs:
-    """Everything that a contract has logged of a season so far.
+    """Everything that a contract has logged of a season and of its administration so far.
 
     Raises:
         ChainUnavailableError: when the node does not answer.
     """
-    last = int(_request(w3, "eth_blockNumber", []), 16)
-    logs = list(_chunks(w3, contract, season_no, 0, last))
+    last = int(request(w3, "eth_blockNumber", []), 16)
+    of_the_season = [list(map(_topic, SEASON_EVENTS)), season_topic(season_no)]
+    of_the_administration = [list(map(_topic, ADMINISTRATION_EVENTS))]
+    logs = [*_chunks(w3, contract, of_the_season, last), *_chunks(w3, contract, of_the_administration, last)]
     logs.sort(key=lambda log: (int(log["blockNumber"], 16), int(log["logIndex"], 16)))
     timestamps: dict[int, int] = {}
     for log in logs:
@@ -40,22 +44,22 @@ def season_logs(w3: Web3, contract: str, season_no: int) -> SeasonLogs:
         if number not in timestamps:
             stated = log.get("blockTimestamp")
             if stated is None:
-                stated = _request(w3, "eth_getBlockByNumber", [hex(number), False])["timestamp"]
+                stated = request(w3, "eth_getBlockByNumber", [hex(number), False])["timestamp"]
             timestamps[number] = int(stated, 16)
     return SeasonLogs(logs, timestamps, last)
 
 
-def _chunks(w3: Web3, contract: str, season_no: int, first: int, last: int) -> Iterator[dict[str, Any]]:
-    span = CHUNK
+def _chunks(w3: Web3, contract: str, topics: list[Any], last: int) -> Iterator[dict[str, Any]]:
+    first, span = 0, CHUNK
     while first <= last:
         question = {
             "address": contract,
             "fromBlock": hex(first),
             "toBlock": hex(min(first + span - 1, last)),
-            "topics": [None, season_topic(season_no)],
+            "topics": topics,
         }
         try:
-            found = _request(w3, "eth_getLogs", [question])
+            found = request(w3, "eth_getLogs", [question])
         except ChainUnavailableError as error:
             if span == 1 or error.code == UNREACHABLE:
                 raise
@@ -65,9 +69,5 @@ def _chunks(w3: Web3, contract: str, season_no: int, first: int, last: int) -> I
         first += span
 
 
-def _request(w3: Web3, method: str, parameters: list[Any]) -> Any:
-    """The plain JSON result: web3's formatters cost more than the whole replay."""
-    answer = w3.provider.make_request(method, parameters)  # type: ignore[arg-type]
-    if answer.get("error") is not None:
-        raise ChainUnavailableError("chain.error", f"{method} failed: {answer['error']}", "see the node's own log")
-    return answer["result"]
+def _topic(digest: bytes) -> str:
+    return "0x" + digest.hex()

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 from eth_utils.address import to_checksum_address
 
-from chain.client import RIGHTS, fees
+from chain.client import fees
 from chain.deployment import administer, bound, not_admin, rights_of
 from chain.keyring import ADMIN, KEY_NAMES, Keyring, next_of
 from chain.node_port import Node
+from chain.rights import RIGHTS
 from fairalloc.errors import ChainUnavailableError
 from fairalloc.logs import note
 
