@@ -14,7 +14,6 @@ import pytest
 from web3 import HTTPProvider, Web3
 
 from chain.keyring import KEY_NAMES
-from tests.e2e.test_rpc import anvil  # noqa: F401  a fixture
 
 FREE = ("--base-fee", "0", "--gas-price", "0", "--gas-limit", "30000000")
 
@@ -142,7 +141,7 @@ def test_every_file_broken_at_once_breaks_no_doctor(season, inside, tmp_path, ev
     assert of(found, "ok") >= {"python", "packages", "disk"}
 
 
-def test_another_chain_of_the_same_id_is_refused(anvil, inside):  # noqa: F811
+def test_another_chain_of_the_same_id_is_refused(anvil, inside):
     url, _ = anvil("--chain-id", "4242", *FREE, "--timestamp", str(int(time.time()) - 200))
     inside("run", "--synthetic", 60, "--out", "bundle", "--rpc", url)
     found, _ = health(inside, "--rpc", url)
@@ -156,7 +155,7 @@ def test_another_chain_of_the_same_id_is_refused(anvil, inside):  # noqa: F811
     assert "secret" not in said.stdout + said.stderr
 
 
-def test_where_gas_costs_money_poor_keys_are_named_and_paid_ones_change(anvil, inside, tmp_path):  # noqa: F811
+def test_where_gas_costs_money_poor_keys_are_named_and_paid_ones_change(anvil, inside, tmp_path):
     url, _ = anvil("--chain-id", "4242", "--gas-limit", "30000000")
     w3 = Web3(HTTPProvider(url))
 
