@@ -7,24 +7,22 @@ from dataclasses import replace
 from functools import cache
 from typing import Any
 
+from eth_account import Account
 from eth_hash.auto import keccak
 from eth_typing import HexStr
 from eth_utils.address import to_checksum_address
 from web3 import Web3
 from web3.exceptions import ContractLogicError
-from web3.types import BlockIdentifier, Nonce, TxReceipt
-from web3.utils import get_create_address
+from web3.types import BlockIdentifier
 
 from chain.abi import array_after, words
-from chain.contract.artifact import artifact
-from chain.keyring import ADMIN, ALLOCATOR, CLERK, DESK, REGISTRAR, Keyring
+from chain.keyring import ALLOCATOR, CLERK, DESK, REGISTRAR, Keyring
 from chain.logs import season_logs
 from chain.node_port import Node
 from chain.records import pack
 from chain.replay import replay
-from chain.rights import RIGHTS
 from chain.state import state_findings
-from fairalloc.errors import ChainUnavailableError, StateConflictError, VerificationFailedError
+from fairalloc.errors import ChainUnavailableError, StateConflictError
 from fairalloc.ledger import (
     ChainIdentity,
     Commit,
@@ -47,41 +45,6 @@ _STATE_BYTES = 6 * 32
 """The length of what the contract's ``season_state`` returns."""
 
 _KEY_OF_ROLE = ((Role.CLERK, CLERK), (Role.ALLOCATOR, ALLOCATOR), (Role.DESK, DESK))
-
-
-def contract_address(keyring: Keyring) -> str:
-    """Where the contract of these keys lives: the address that the admin key's first transaction creates."""
-    return str(get_create_address(to_checksum_address(keyring.address(ADMIN)), Nonce(0)))
-
-
-def deploy(node: Node, keyring: Keyring) -> str:
-    """Deploy the contract and grant the roles' rights; what is there already is left as it is.
-
-    Raises:
-        ChainUnavailableError: when the node refuses.
-        VerificationFailedError: when other code is at the contract's address.
-    """
-    address = contract_address(keyring)
-    if not bytes(node.w3.eth.get_code(to_checksum_address(address))):
-        raw, _ = keyring.sign(ADMIN, _transaction(_fees(node.w3), keyring.address(ADMIN), None, artifact().bytecode, 0))
-        _succeeded(node.submit([raw]), "deploying the contract")
-    _check_code(node.w3, address)
-    contract = node.w3.eth.contract(address=to_checksum_address(address), abi=artifact().abi)
-    missing = {
-        name: mask
-        for name, mask in RIGHTS.items()
-        if contract.functions.rights(to_checksum_address(keyring.address(name))).call() != mask
-    }
-    nonce = node.w3.eth.get_transaction_count(to_checksum_address(keyring.address(ADMIN)))
-    grants = []
-    for offset, (name, mask) in enumerate(missing.items()):
-        data = bytes.fromhex(contract.encode_abi("grant", args=[keyring.address(name), mask])[2:])
-        raw, _ = keyring.sign(
-            ADMIN, _transaction(_fees(node.w3), keyring.address(ADMIN), address, data, nonce + offset)
-        )
-        grants.append(raw)
-    _succeeded(node.submit(grants), "granting rights")
-    return address
 
 
 class LedgerClient:
@@ -112,18 +75,23 @@ class LedgerClient:
         if self._keyring is None:
             raise StateConflictError("keys.none", "this command has no keys to sign with", "run it where the keys are")
         nonces: dict[str, int] = {}
-        fees = _fees(self._node.w3)
+        terms = fees(self._node.w3)
         signed = []
         for call in calls:
             name = _key_for(call)
             sender = self._keyring.address(name)
             if name not in nonces:
                 nonces[name] = self._node.w3.eth.get_transaction_count(to_checksum_address(sender))
-            transaction = _transaction(fees, sender, self._address, _calldata(call), nonces[name])
+            unsigned = transaction(terms, sender, self._address, _calldata(call), nonces[name])
             nonces[name] += 1
-            raw, tx_hash = self._keyring.sign(name, transaction)
+            raw, tx_hash = self._keyring.sign(name, unsigned)
             signed.append(SignedCall(call.season_no, call.seq, raw, tx_hash))
         return signed
+
+    def is_ours(self, signed: SignedCall) -> bool:
+        """See :class:`fairalloc.ports.Ledger`."""
+        ours = () if self._keyring is None else self._keyring.addresses()
+        return str(Account.recover_transaction(signed.raw)) in ours
 
     def send(self, signed: Sequence[SignedCall]) -> Sequence[MinedCall]:
         """See :class:`fairalloc.ports.Ledger`."""
@@ -169,8 +137,8 @@ class LedgerClient:
     def _reason(self, call: SignedCall) -> str:
         """Why the contract refused, as far as the node can still tell."""
         try:
-            transaction = self._node.w3.eth.get_transaction(call.tx_hash)  # type: ignore[arg-type]
-            self._node.w3.eth.call({"from": transaction["from"], "to": self._address, "data": transaction["input"]})
+            sent = self._node.w3.eth.get_transaction(call.tx_hash)  # type: ignore[arg-type]
+            self._node.w3.eth.call({"from": sent["from"], "to": self._address, "data": sent["input"]})
         except Exception as error:  # noqa: BLE001  whatever the node says is the answer
             return str(error)
         return "out of gas, or the state has changed since"
@@ -216,7 +184,7 @@ def _selector(signature: str) -> bytes:
     return keccak(signature.encode())[:4]
 
 
-def _fees(w3: Web3) -> dict[str, Any]:
+def fees(w3: Web3) -> dict[str, Any]:
     """The parts of a transaction that the chain decides: its id, the gas allowed and what gas costs now."""
     block = w3.eth.get_block("latest")
     terms: dict[str, Any] = {"chainId": w3.eth.chain_id, "gas": min(GAS_CAP, block["gasLimit"])}
@@ -227,22 +195,7 @@ def _fees(w3: Web3) -> dict[str, Any]:
     return terms | {"type": 2, "maxPriorityFeePerGas": tip, "maxFeePerGas": 2 * base_fee + tip}
 
 
-def _transaction(fees: Mapping[str, Any], sender: str, to: str | None, data: bytes, nonce: int) -> dict[str, Any]:
+def transaction(terms: Mapping[str, Any], sender: str, to: str | None, data: bytes, nonce: int) -> dict[str, Any]:
     """An unsigned transaction."""
-    transaction = {**fees, "from": sender, "nonce": nonce, "value": 0, "data": data}
-    return transaction if to is None else transaction | {"to": to_checksum_address(to)}
-
-
-def _check_code(w3: Web3, address: str) -> None:
-    found = keccak(bytes(w3.eth.get_code(to_checksum_address(address))))
-    if found != artifact().code_hash:
-        raise VerificationFailedError(
-            "chain.code",
-            [f"the code at {address} is not this program's contract"],
-            "use the keys and the program version that it was deployed with",
-        )
-
-
-def _succeeded(receipts: Sequence[TxReceipt], what: str) -> None:
-    if not all(receipt["status"] == 1 for receipt in receipts):
-        raise ChainUnavailableError("chain.reverted", f"{what} failed on chain", "see the node's own log")
+    unsigned = {**terms, "from": sender, "nonce": nonce, "value": 0, "data": data}
+    return unsigned if to is None else unsigned | {"to": to_checksum_address(to)}

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from chain.client import LedgerClient, contract_address, deploy
-from chain.keyring import Keyring, default_password
+from chain.client import LedgerClient
+from chain.deployment import administer, contract_there, grant_missing, open_contract
+from chain.keyring import ADMIN, KEY_NAMES, Keyring, default_password, keys_held
 from chain.node.manager import open_node
 from chain.node_port import Node
+from chain.rotation import Rotation, end_rotations, rotate
 from chain.rpc_node import RpcNode
+from fairalloc.errors import StateConflictError
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,24 +37,50 @@ class Installation:
     @contextmanager
     def node(self) -> Iterator[Node]:
         """The node by URL, or the embedded one."""
-        own = self.rpc or open_node(self.folder / "node", self._keyring().addresses(), prefer=self.engine)
+        own = self.rpc or open_node(self.folder / "node", self.keyring().addresses(), prefer=self.engine)
         with closing(RpcNode(own) if isinstance(own, str) else own) as node:
             yield node
 
     @contextmanager
     def ledger(self) -> Iterator[LedgerClient]:
-        """The contract on the node, deployed if it is not there yet."""
-        keyring = self._keyring()
+        """The contract on the node, deployed if it is not there yet; a rotation of keys that has begun is ended."""
+        keyring = self.keyring()
         with self.node() as node:
-            yield LedgerClient(node, deploy(node, keyring), keyring)
+            address = open_contract(node, keyring, self.folder)
+            if any(map(keyring.has_next, KEY_NAMES)):
+                with keys_held(keyring.folder):
+                    end_rotations(node, keyring, address)
+            grant_missing(node, keyring, address)
+            yield LedgerClient(node, address, keyring)
 
     @contextmanager
     def reading(self) -> Iterator[LedgerClient]:
         """The contract on the node as it stands there: nothing is deployed, and nothing can be signed."""
-        address = contract_address(self._keyring())
         with self.node() as node:
-            yield LedgerClient(node, address)
+            yield LedgerClient(node, contract_there(node, self.keyring(), self.folder))
 
-    def _keyring(self) -> Keyring:
+    def rotate(self, role: str) -> Rotation:
+        """Put a new key in a role's place, see :func:`chain.rotation.rotate`."""
+        keyring = self.keyring()
+        with keys_held(keyring.folder), self.node() as node:
+            return rotate(node, keyring, open_contract(node, keyring, self.folder), role)
+
+    def revoke(self, key: str) -> None:
+        """Take all rights from a key that is in nobody's place here: of an old backup, or stolen.
+
+        Raises:
+            StateConflictError: when it is in a role's place.
+        """
+        keyring = self.keyring()
+        if key in keyring.addresses():
+            raise StateConflictError(
+                "keys.in-use", f"{key} is in a role's place", "run `fairalloc keys rotate` for that role instead"
+            )
+        with keys_held(keyring.folder), self.node() as node:
+            administer(node, keyring, ADMIN, open_contract(node, keyring, self.folder), [("grant", key, 0)])
+
+    def keyring(self) -> Keyring:
+        """The keys; those that are missing are made."""
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         keys = self.folder / "keys"
         return Keyring.open(keys, self.password or default_password(keys))

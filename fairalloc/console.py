@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import sys
@@ -24,11 +25,14 @@ from fairalloc.changes import Changes
 from fairalloc.comparison import Measures
 from fairalloc.errors import FairallocError, InfeasibleError, InvalidDataError, VerificationFailedError
 from fairalloc.findings import Finding
+from fairalloc.logs import note
 from fairalloc.numbering import application_label
 from fairalloc.services.explaining import Explanation
 from fairalloc.services.lookup import ApplicationView
 
 SHOWN_DEFECTS = 25
+
+_log = logging.getLogger(__name__)
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -231,6 +235,9 @@ def refuse(audit: Audit) -> None:
     Raises:
         VerificationFailedError: where anything was found.
     """
+    codes = ",".join(sorted({finding.code for finding in audit.findings}))
+    looked_at = sum(audit.checked.values())
+    note(_log, logging.INFO, "audit.verdict", looked_at=looked_at, findings=len(audit.findings), codes=codes)
     if audit.findings:
         raise VerificationFailedError(
             "audit.findings",

@@ -166,6 +166,9 @@ class Ledger(Protocol):
     def sign(self, calls: Sequence[LedgerCall]) -> Sequence[SignedCall]:
         """Sign calls with the keys of their roles, with the nonces that follow those on chain."""
 
+    def is_ours(self, signed: SignedCall) -> bool:
+        """Whether a call was signed by a key that has a role now, not by one that was replaced since."""
+
     def send(self, signed: Sequence[SignedCall]) -> Sequence[MinedCall]:
         """Send signed calls and wait until they are mined. A call that was mined before is reported, not repeated."""
 

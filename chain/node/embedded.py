@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -22,6 +23,7 @@ from web3.types import TxReceipt
 from chain.node.journal import Journal, JournalBlock, JournalHeader
 from chain.node.raw_transaction import RawTransaction, TransactionRefusedError, read_raw_transaction
 from fairalloc.errors import ChainUnavailableError, FairallocError, VerificationFailedError
+from fairalloc.logs import note
 
 Clock = Callable[[], float]
 """Seconds since 1970; block timestamps are its whole seconds, moved up where two blocks would share one."""
@@ -78,7 +80,18 @@ class EmbeddedNode:
         self._number = 0
         self._timestamp = 0
         self._block_hash = bytes.fromhex(header.genesis_hash.removeprefix("0x"))
+        started = time.perf_counter()
         self._recover()
+        seconds = round(time.perf_counter() - started, 3)
+        note(
+            _log,
+            logging.INFO,
+            "node.opened",
+            engine=self.kind,
+            chain_id=header.chain_id,
+            block=self._number,
+            seconds=seconds,
+        )
 
     @property
     def w3(self) -> Web3:
@@ -129,6 +142,7 @@ class EmbeddedNode:
             tx_hashes=tuple(each.tx_hash for each in chunk),
         )
         self._journal.append(block)
+        started = time.perf_counter()
         try:
             block_hash = self._engine.execute(block)
             self._journal.seal(block.number, block_hash)
@@ -144,6 +158,8 @@ class EmbeddedNode:
             self._usable = False
             raise
         self._advance(block, block_hash)
+        seconds = round(time.perf_counter() - started, 3)
+        note(_log, logging.DEBUG, "node.block", block=block.number, transactions=len(chunk), seconds=seconds)
 
     def _recover(self) -> None:
         if (found := self._engine.block_hash(0)) != self._block_hash:
@@ -161,6 +177,7 @@ class EmbeddedNode:
                 break
             if block.block_hash is None:
                 self._journal.seal(block.number, executed_hash)
+                note(_log, logging.WARNING, "node.recovered", block=block.number, transactions=len(block.transactions))
             elif block.block_hash != executed_hash:
                 raise _differs(self.header, block.number, block.block_hash, executed_hash)
             self._advance(block, executed_hash)
@@ -176,7 +193,7 @@ class EmbeddedNode:
                 raise _broken(block.number, str(error)) from error
             # It was journalled, then the process ended before it could answer: nobody was told that it was mined.
             self._journal.withdraw(block.number)
-            _log.warning("block %d of the journal was refused by the node and is withdrawn", block.number)
+            note(_log, logging.WARNING, "node.withdrawn", block=block.number, transactions=len(block.transactions))
             if isinstance(error, SpoiledBlockError):
                 raise _open_again(str(error)) from error
             return None

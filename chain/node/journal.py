@@ -21,6 +21,7 @@ from typing import Any
 
 from chain.node.genesis import Genesis
 from fairalloc.errors import ChainUnavailableError, StateConflictError
+from fairalloc.sqlite_files import looking
 
 FORMAT = 1
 JOURNAL_FILE = "journal.sqlite"
@@ -210,6 +211,14 @@ def snapshot(folder: Path) -> Iterator[tuple[JournalHeader, Iterator[JournalBloc
         if header is None:
             raise _no_journal(folder)
         yield header, _read_blocks(connection)
+
+
+@contextmanager
+def read_only(path: Path) -> Iterator[tuple[JournalHeader | None, Iterator[JournalBlock]]]:
+    """As :func:`snapshot`, and nothing beside the file is made or changed."""
+    with closing(looking(path)) as connection:
+        header = _read_header(connection)
+        yield header, _read_blocks(connection) if header is not None else iter(())
 
 
 def _no_journal(folder: Path) -> ChainUnavailableError:

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 from fairalloc.commitment import SALT_BYTES, application_records, commitment
 from fairalloc.errors import StateConflictError
 from fairalloc.ledger import BATCH_SIZE, ApplicationNo, Commit, LedgerCall, OpenSeason, SeasonNo, Submit, Topic
+from fairalloc.logs import note
 from fairalloc.merkle import merkle_root
 from fairalloc.model import Application, SeasonInput, Site
 from fairalloc.numbering import number_applications, submission_order
 from fairalloc.ports import Registration, SeasonRecord, Store
 from fairalloc.rules import Rules
+
+_log = logging.getLogger(__name__)
 
 Entropy = Callable[[int], bytes]
 """Gives that many unguessable bytes; ``os.urandom`` outside of tests."""
@@ -46,9 +50,12 @@ def import_season(store: Store, rules: Rules, rules_text: str, season: SeasonInp
     season_no = store.next_season_no()
     rules_digest = hashlib.sha256(rules_text.encode()).digest()
     calls = tuple(_registration_calls(season_no, rules_digest, len(season.sites), registrations))
-    return store.create_season(
+    record = store.create_season(
         rules.season.id, rules_text, season, digest, registrations, season_no=season_no, calls=calls
     )
+    counts = {"applications": len(registrations), "sites": len(season.sites), "calls": len(calls)}
+    note(_log, logging.INFO, "season.imported", season_no=season_no, **counts)
+    return record
 
 
 def _register(application: Application, number: ApplicationNo, record: bytes, salt: bytes) -> Registration:

@@ -7,15 +7,21 @@ Invariants:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from fairalloc.errors import StateConflictError
-from fairalloc.ledger import Record, SeasonNo, Submit
+from fairalloc.ledger import MinedCall, Record, SeasonNo, SignedCall, Submit
+from fairalloc.logs import note
 from fairalloc.ports import Ledger, OutboxEntry, Store
 from fairalloc.progress import Progress
 
 WINDOW = 16
 """Calls that are signed and sent together: enough to keep the node busy, few enough to lose little on a crash."""
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +50,12 @@ def publish(store: Store, ledger: Ledger, season_no: SeasonNo, progress: Progres
                 f"the chain already has call {entry.call.seq} of season {season_no}, which this database never signed",
                 "the database is older than the chain: restore its latest backup",
             )
+    # What a key signed that has been replaced since would be refused; nonces follow each other, so all after it is
+    # signed anew too. What it signed that is on chain is only looked up.
+    unsent = (entry for entry in entries if entry.signed is not None and entry.call.seq >= on_chain)
+    stale = next((entry.call.seq for entry in unsent if entry.signed and not ledger.is_ours(entry.signed)), None)
+    if stale is not None:
+        entries = [replace(entry, signed=None) if entry.call.seq >= stale else entry for entry in entries]
     calls = transitions = gas = 0
     with progress.step("publish", len(entries)) as advance:
         for first in range(0, len(entries), WINDOW):
@@ -52,13 +64,17 @@ def publish(store: Store, ledger: Ledger, season_no: SeasonNo, progress: Progres
             unsigned = [entry.call for entry in window if entry.signed is None]
             if signed:
                 # What an interrupted run has signed goes first: its nonces come before any new ones.
+                _note_signed("publish.resent", signed)
                 mined = list(ledger.send(signed))
+                _note_mined(mined)
                 store.mark_mined(mined)
                 gas += sum(call.gas_used for call in mined)
             if unsigned:
                 fresh = ledger.sign(unsigned)
                 store.mark_signed(fresh)
+                _note_signed("publish.signed", fresh)
                 mined = list(ledger.send(fresh))
+                _note_mined(mined)
                 store.mark_mined(mined)
                 gas += sum(call.gas_used for call in mined)
             calls += len(window)
@@ -75,3 +91,14 @@ def _transitions(entry: OutboxEntry) -> int:
             return len(transitions)
         case _:
             return 0
+
+
+def _note_signed(event: str, calls: Sequence[SignedCall]) -> None:
+    for call in calls:
+        note(_log, logging.INFO, event, season_no=call.season_no, seq=call.seq, tx="0x" + call.tx_hash.hex())
+
+
+def _note_mined(calls: Sequence[MinedCall]) -> None:
+    for call in calls:
+        where = {"block": call.block_number, "tx": "0x" + call.tx_hash.hex(), "gas": call.gas_used}
+        note(_log, logging.INFO, "publish.mined", season_no=call.season_no, seq=call.seq, **where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 
 from fairalloc.allocation import AllocationRequest, Solve
@@ -12,6 +13,7 @@ from fairalloc.bundle.statements import allocation_statement, freeze_statement
 from fairalloc.canonical import csv_rows, json_bytes, sha256
 from fairalloc.errors import VerificationFailedError
 from fairalloc.ledger import BATCH_SIZE, Commit, LedgerCall, Record, SeasonNo, Topic, Transition
+from fairalloc.logs import note
 from fairalloc.numbering import parse_application_label
 from fairalloc.outcome import outcomes
 from fairalloc.ports import CheckFiles, Stage, Store
@@ -20,6 +22,8 @@ from fairalloc.screening import screen
 from fairalloc.services.context import SeasonContext
 from fairalloc.services.drawing import drawn_seed, freeze_name
 from fairalloc.status import Status
+
+_log = logging.getLogger(__name__)
 
 SCREENING, OUTCOME, CERTIFICATE, ALLOCATION, TIMINGS = (
     "screening.csv",
@@ -46,6 +50,8 @@ def screen_season(store: Store, context: SeasonContext) -> SeasonContext:
     season_no = context.record.season_no
     calls = tuple(_records(season_no, store.next_seq(season_no), transitions))
     store.advance(season_no, Stage.SCREENED, calls, {SCREENING: screening_file(decisions, context.numbers)})
+    refused = sum(decision.status is Status.REJECTED for decision in decisions)
+    note(_log, logging.INFO, "season.screened", season_no=season_no, decided=len(decisions), refused=refused)
     return context.at(Stage.SCREENED)
 
 
@@ -58,6 +64,7 @@ def freeze_season(store: Store, context: SeasonContext, program: str) -> SeasonC
     statement = json_bytes(freeze_statement(context.rules, _frozen_files(store, context), program))
     call = Commit(season_no, store.next_seq(season_no), Topic.INPUTS, sha256(statement))
     store.advance(season_no, Stage.FROZEN, (call,), {freeze_name(1): statement})
+    note(_log, logging.INFO, "season.frozen", season_no=season_no, seq=call.seq, digest=call.digest.hex())
     return context.at(Stage.FROZEN)
 
 
@@ -104,6 +111,8 @@ def allocate_season(store: Store, context: SeasonContext, solve: Solve, check: C
     )
     timings = json.dumps(dict(result.seconds)).encode()
     store.advance(season_no, Stage.ALLOCATED, calls, {**documents, ALLOCATION: statement, TIMINGS: timings})
+    seconds = round(sum(result.seconds.values()), 3)
+    note(_log, logging.INFO, "season.allocated", season_no=season_no, seq=seq, calls=len(calls), seconds=seconds)
     return context.at(Stage.ALLOCATED)
 
 
