@@ -7,7 +7,7 @@ import sys
 import typer
 
 from fairalloc import console
-from fairalloc.commands import applicant, auditing, record, season
+from fairalloc.commands import applicant, auditing, node, record, season
 from fairalloc.errors import FairallocError
 
 app = typer.Typer(
@@ -28,9 +28,10 @@ for command in (
     auditing.verify,
     auditing.audit,
     auditing.report,
-    record.export,
+    node.export,
 ):
     app.command(name=command.__name__.strip("_"))(command)
+app.add_typer(node.app, name="node")
 
 
 def main() -> None:

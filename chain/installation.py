@@ -10,7 +10,10 @@ from typing import Literal
 
 from chain.client import LedgerClient, deploy
 from chain.keyring import Keyring, default_password
+from chain.node.embedded import EmbeddedNode
+from chain.node.journal import has_begun
 from chain.node.manager import open_node
+from chain.node.running import running_url
 from chain.node_port import Node
 from chain.rpc_node import RpcNode
 
@@ -31,11 +34,26 @@ class Installation:
     engine: Literal["py-evm", "auto"]
     password: str | None
 
+    @property
+    def chain_folder(self) -> Path:
+        """Where the embedded chain's journal is."""
+        return self.folder / "node"
+
+    def embedded(self) -> EmbeddedNode:
+        """The embedded node, opened in this process; a chain that begins here knows the installation's keys.
+
+        Raises:
+            StateConflictError: another process has it open.
+        """
+        # A chain that has begun may be a replica: its folder is no place for keys.
+        funded = () if has_begun(self.chain_folder) else self._keyring().addresses()
+        return open_node(self.chain_folder, funded, prefer=self.engine)
+
     @contextmanager
     def node(self) -> Iterator[Node]:
-        """The node by URL, or the embedded one."""
-        own = self.rpc or open_node(self.folder / "node", self._keyring().addresses(), prefer=self.engine)
-        with closing(RpcNode(own) if isinstance(own, str) else own) as node:
+        """The node by URL, the embedded one where another process serves it, or the embedded one opened here."""
+        url = self.rpc or running_url(self.chain_folder)
+        with closing(self.embedded() if url is None else RpcNode(url)) as node:
             yield node
 
     @contextmanager

@@ -11,8 +11,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from eth_typing import HexStr
 from eth_utils.crypto import keccak
@@ -41,6 +42,13 @@ class Engine(Protocol):
     @property
     def w3(self) -> Web3:
         """For reading."""
+
+    def ask(self, method: str, params: Sequence[Any]) -> dict[str, Any]:
+        """The whole answer to one JSON-RPC request; several threads may ask at once.
+
+        Raises:
+            ChainUnavailableError: the engine is gone.
+        """
 
     def height(self) -> int:
         """The number of the last block it has executed and kept."""
@@ -113,6 +121,35 @@ class EmbeddedNode:
                 self._add_block(chunk)
             return [self.w3.eth.get_transaction_receipt(HexStr("0x" + each.tx_hash.hex())) for each in asked]
 
+    def ask(self, method: str, params: Sequence[Any]) -> dict[str, Any]:
+        """The whole answer to one JSON-RPC request, for whoever lets others read.
+
+        Raises:
+            ChainUnavailableError: the node has failed or is closed; open it again.
+        """
+        self._require_usable()
+        return self._engine.ask(method, params)
+
+    def take(self, block: JournalBlock) -> None:
+        """Execute a block that another node has executed; it is kept only where it comes to the same hash.
+
+        Raises:
+            VerificationFailedError: it does not, or it does not follow the last one; what was there before stays.
+            TransactionRefusedError: one of its transactions is invalid.
+            ChainUnavailableError: the node has failed or is closed; open it again.
+        """
+        with self._submitting:
+            self._require_usable()
+            self._check(block)
+            for raw in block.transactions:
+                read_raw_transaction(raw, self.header.chain_id)
+            self._execute(replace(block, block_hash=None), block.block_hash)
+
+    @property
+    def last_block(self) -> tuple[int, bytes]:
+        """Number and hash of the last block."""
+        return self._number, self._block_hash
+
     def close(self) -> None:
         """End the engine and release the journal; harmless when repeated."""
         self._usable = False
@@ -128,10 +165,17 @@ class EmbeddedNode:
             transactions=tuple(each.raw for each in chunk),
             tx_hashes=tuple(each.tx_hash for each in chunk),
         )
+        self._execute(block, None)
+
+    def _execute(self, block: JournalBlock, expected: bytes | None) -> None:
+        """Journal, execute and seal a block; one that was to come to another hash leaves no trace."""
         self._journal.append(block)
         try:
             block_hash = self._engine.execute(block)
-            self._journal.seal(block.number, block_hash)
+            if expected is None or expected == block_hash:
+                self._journal.seal(block.number, block_hash)
+            else:
+                self._journal.withdraw(block.number)
         except TransactionRefusedError:
             self._journal.withdraw(block.number)
             raise
@@ -143,6 +187,9 @@ class EmbeddedNode:
             # Whether the block was executed is unknown now; opening again finds out.
             self._usable = False
             raise
+        if expected is not None and expected != block_hash:
+            self._usable = False
+            raise _differs(self.header, block.number, expected, block_hash)
         self._advance(block, block_hash)
 
     def _recover(self) -> None:

@@ -19,6 +19,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from eth_utils.crypto import keccak
+
 from chain.node.genesis import Genesis
 from fairalloc.errors import ChainUnavailableError, StateConflictError
 
@@ -116,6 +118,33 @@ class JournalBlock:
     transactions: tuple[bytes, ...]
     tx_hashes: tuple[bytes, ...]
 
+    def to_json(self) -> dict[str, Any]:
+        """The block as JSON values; only an executed block goes out."""
+        return {
+            "number": self.number,
+            "timestamp": self.timestamp,
+            "parent": _hex(self.parent_hash),
+            "hash": None if self.block_hash is None else _hex(self.block_hash),
+            "transactions": [_hex(raw) for raw in self.transactions],
+        }
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> JournalBlock:
+        """An executed block from :meth:`to_json`.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError: it is not one.
+        """
+        transactions = tuple(_unhex(raw) for raw in content["transactions"])
+        return cls(
+            number=int(content["number"]),
+            timestamp=int(content["timestamp"]),
+            parent_hash=_unhex(content["parent"]),
+            block_hash=_unhex(content["hash"]),
+            transactions=transactions,
+            tx_hashes=tuple(keccak(raw) for raw in transactions),
+        )
+
 
 class Journal:
     """The journal of one chain, open for writing by this process alone."""
@@ -212,6 +241,48 @@ def snapshot(folder: Path) -> Iterator[tuple[JournalHeader, Iterator[JournalBloc
         yield header, _read_blocks(connection)
 
 
+def has_begun(folder: Path) -> bool:
+    """Whether there is a chain in a folder."""
+    try:
+        with snapshot(folder):
+            return True
+    except ChainUnavailableError:
+        return False
+
+
+def executed_blocks(folder: Path, first: int, count: int) -> list[JournalBlock]:
+    """Up to so many executed blocks from a number on, of a journal which another process may be writing."""
+    with closing(_connect(folder / JOURNAL_FILE)) as connection:
+        connection.execute("BEGIN")
+        return [block for block in _read_blocks(connection, first, count) if block.block_hash is not None]
+
+
+def executed_height(folder: Path) -> tuple[int, bytes] | None:
+    """Number and hash of the last executed block, None where there is none yet."""
+    with closing(_connect(folder / JOURNAL_FILE)) as connection:
+        row = connection.execute(
+            "SELECT number, hash FROM blocks WHERE hash IS NOT NULL ORDER BY number DESC LIMIT 1"
+        ).fetchone()
+        return None if row is None else (int(row[0]), bytes(row[1]))
+
+
+def lock_holder(folder: Path) -> int | None:
+    """The process that has a folder's journal open, None where none has; 0 where it has not said yet."""
+    try:
+        lock = os.open(folder / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        said = os.pread(lock, 32, 0).decode("ascii", "replace").strip()
+        return int(said) if said.isdecimal() else 0
+    else:
+        return None
+    finally:
+        os.close(lock)
+
+
 def _no_journal(folder: Path) -> ChainUnavailableError:
     return ChainUnavailableError(
         "chain.no-journal",
@@ -285,8 +356,11 @@ def _read_header(connection: sqlite3.Connection) -> JournalHeader | None:
     return JournalHeader.from_json(json.loads(row[0]))
 
 
-def _read_blocks(connection: sqlite3.Connection) -> Iterator[JournalBlock]:
-    rows = connection.execute("SELECT number, timestamp, parent_hash, hash FROM blocks ORDER BY number").fetchall()
+def _read_blocks(connection: sqlite3.Connection, first: int = 1, count: int = -1) -> Iterator[JournalBlock]:
+    rows = connection.execute(
+        "SELECT number, timestamp, parent_hash, hash FROM blocks WHERE number >= ? ORDER BY number LIMIT ?",
+        (first, count),
+    ).fetchall()
     for number, timestamp, parent_hash, block_hash in rows:
         pairs = connection.execute(
             "SELECT tx_hash, raw FROM transactions WHERE block = ? ORDER BY position", (number,)
@@ -294,3 +368,13 @@ def _read_blocks(connection: sqlite3.Connection) -> Iterator[JournalBlock]:
         yield JournalBlock(
             number, timestamp, parent_hash, block_hash, tuple(raw for _, raw in pairs), tuple(key for key, _ in pairs)
         )
+
+
+def _hex(data: bytes) -> str:
+    return "0x" + data.hex()
+
+
+def _unhex(text: str) -> bytes:
+    if not text.startswith("0x"):
+        raise ValueError("no 0x")
+    return bytes.fromhex(text[2:])

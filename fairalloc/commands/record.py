@@ -1,4 +1,4 @@
-"""What goes to the chain: `publish`, `export`."""
+"""What goes to the chain: `publish`."""
 
 from __future__ import annotations
 
@@ -42,14 +42,3 @@ def publish(
     write_bundle(out_dir, files)
     facts = {"calls sent": sent.calls, "transitions": sent.transitions, "gas": sent.gas}
     console.show(f"Season {record.season_id}", facts, as_json=as_json)
-
-
-def export(file: Annotated[Path, typer.Argument(help="File to write.")], state: State = DEFAULT_STATE) -> None:
-    """Write the embedded chain to a text file, for auditors to execute again.
-
-    Example: fairalloc export chain.jsonl
-    """
-    from chain.node.export import export_journal
-
-    export_journal(state / "node", file)
-    console.out.print(str(file), soft_wrap=True)
