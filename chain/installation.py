@@ -11,11 +11,13 @@ from typing import Literal
 from chain.client import LedgerClient, deploy
 from chain.keyring import Keyring, default_password
 from chain.node.embedded import EmbeddedNode
+from chain.node.follower import is_copy
 from chain.node.journal import has_begun
 from chain.node.manager import open_node
 from chain.node.running import running_url
 from chain.node_port import Node
 from chain.rpc_node import RpcNode
+from fairalloc.errors import StateConflictError
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +60,17 @@ class Installation:
 
     @contextmanager
     def ledger(self) -> Iterator[LedgerClient]:
-        """The contract on the node, deployed if it is not there yet."""
+        """The contract on the node, deployed if it is not there yet.
+
+        Raises:
+            StateConflictError: the chain here is a copy of somebody else's.
+        """
+        if self.rpc is None and is_copy(self.chain_folder):
+            raise StateConflictError(
+                "node.copy",
+                f"{self.chain_folder} holds a copy of somebody else's chain, to which nothing is written",
+                "name another --state, or a node by --rpc",
+            )
         keyring = self._keyring()
         with self.node() as node:
             yield LedgerClient(node, deploy(node, keyring), keyring)

@@ -40,6 +40,10 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "time.backdated": "an application stands on chain before the moment at which it is said to have come in",
         "time.early": "inputs were fixed before the campaign had closed: what came in later was left out",
         "time.late": "the outcome was recorded on chain after the published deadline",
+        "follow.block": "a block of the followed chain does not execute to the hash that it is said to have",
+        "follow.genesis": "the followed chain begins otherwise than the copy: it is another chain",
+        "follow.rewritten": "the followed chain has other blocks where the copy has executed some: it was rewritten",
+        "follow.truncated": "the followed chain ends before blocks that the copy has executed: it was cut short",
         "time.order": "the chain's blocks are not in the order of time",
     }
 )

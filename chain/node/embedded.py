@@ -21,7 +21,7 @@ from web3 import Web3
 from web3.types import TxReceipt
 
 from chain.node.journal import Journal, JournalBlock, JournalHeader
-from chain.node.raw_transaction import RawTransaction, TransactionRefusedError, read_raw_transaction
+from chain.node.raw_transaction import RawTransaction, TransactionRefusedError, read_raw_transaction, refuse
 from fairalloc.errors import ChainUnavailableError, FairallocError, VerificationFailedError
 
 Clock = Callable[[], float]
@@ -141,8 +141,10 @@ class EmbeddedNode:
         with self._submitting:
             self._require_usable()
             self._check(block)
-            for raw in block.transactions:
+            for raw, tx_hash in zip(block.transactions, block.tx_hashes, strict=True):
                 read_raw_transaction(raw, self.header.chain_id)
+                if self._journal.has_transaction(tx_hash) or block.tx_hashes.count(tx_hash) > 1:
+                    raise refuse("it stands in the chain already", tx_hash)
             self._execute(replace(block, block_hash=None), block.block_hash)
 
     @property
@@ -182,6 +184,8 @@ class EmbeddedNode:
         except SpoiledBlockError as error:
             self._journal.withdraw(block.number)
             self._usable = False
+            if expected is not None:  # somebody else's block, which cannot be executed as it stands
+                raise _broken(block.number, str(error)) from error
             raise _open_again(str(error)) from error
         except BaseException:
             # Whether the block was executed is unknown now; opening again finds out.

@@ -15,7 +15,7 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -104,7 +104,10 @@ class JournalHeader:
                 f"the journal has format {content.get('format')}, this version reads format {FORMAT}",
                 "open it with the version of the program that wrote it",
             )
-        return cls(**{**content, "funded": tuple(content["funded"])})
+        header = cls(**{**content, "funded": tuple(content["funded"])})
+        if any(type(getattr(header, field.name)).__name__ != field.type.partition("[")[0] for field in fields(cls)):
+            raise TypeError("a field of the header is of another type")
+        return header
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +139,8 @@ class JournalBlock:
             KeyError, TypeError, ValueError, AttributeError: it is not one.
         """
         transactions = tuple(_unhex(raw) for raw in content["transactions"])
+        if not 0 < int(content["timestamp"]) < 1 << 63:
+            raise ValueError("its time is out of range")
         return cls(
             number=int(content["number"]),
             timestamp=int(content["timestamp"]),
@@ -212,6 +217,11 @@ class Journal:
                 (number,),
             )
             connection.execute("DELETE FROM blocks WHERE number = ? AND hash IS NULL", (number,))
+
+    def withdraw_unsealed(self) -> None:
+        """Take back what has no hash yet."""
+        for (number,) in self._connection.execute("SELECT number FROM blocks WHERE hash IS NULL").fetchall():
+            self.withdraw(number)
 
     def has_transaction(self, tx_hash: bytes) -> bool:
         """Whether a transaction is journalled."""

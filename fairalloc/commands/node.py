@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import ipaddress
+import json
 import os
 import signal
 import subprocess
 import sys
 import threading
 import time
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -65,7 +67,9 @@ def start(
         _in_background([*options, *(["--read-only"] if read_only else [])], state, installation.chain_folder)
         console.out.print(str(running_url(installation.chain_folder)), soft_wrap=True)
         return
-    stop_asked = stop_event()
+    from chain.node.follower import is_copy
+
+    stop_asked, read_only = stop_event(), read_only or is_copy(installation.chain_folder)
     with served(
         installation.embedded, host, port, names=frozenset(map(str.lower, name or ())), read_only=read_only
     ) as server:
@@ -98,6 +102,66 @@ def export(file: Annotated[Path, typer.Argument(help="File to write.")], state: 
     console.out.print(str(file), soft_wrap=True)
 
 
+@app.command()
+def follow(
+    source: Annotated[str, typer.Argument(help="URL of a `node start`, an export, or a folder with a chain.")],
+    folder: Annotated[Path, typer.Option("--folder", help="Where the copy lives; made if need be.")] = Path("copy"),
+    once: Annotated[bool, typer.Option("--once", help="Catch up and end.")] = False,
+    every: Annotated[float, typer.Option("--every", min=0.05, help="Seconds between two looks.")] = 2.0,
+    port: Port = 0,
+    host: Host = "127.0.0.1",
+    name: Names = None,
+    as_json: Json = False,
+) -> None:
+    """Keep an independent copy of a chain: execute every block on a node of your own and compare its hash.
+
+    The copy answers reads meanwhile (`audit BUNDLE --state FOLDER`, or --rpc). A chain that was altered, rewritten or
+    cut short ends this with exit code 5; the copy stays as it is.
+
+    Example: fairalloc node follow https://city.example/chain --folder copy
+    """
+    from chain.node.follower import catch_up, open_copy
+    from chain.node.running import served
+    from chain.node.sources import open_source
+
+    known = open_source(source)
+    opened = open_copy(known, folder / "node")
+    if once:
+        with closing(opened()) as node:
+            taken = catch_up(node, known)
+            _tell_block(*node.last_block, taken, as_json=as_json)
+        return
+    asked = stop_event()
+    waiting = Waiting("the source")
+    with served(opened, host, port, names=frozenset(map(str.lower, name or ())), read_only=True) as server:
+        _tell(server, as_json=as_json)
+        while not asked.is_set():
+            with waiting:
+                if taken := catch_up(server.gateway.node, known):
+                    _tell_block(*server.gateway.node.last_block, taken, as_json=as_json)
+            asked.wait(every)
+
+
+class Waiting:
+    """Bears that something does not answer: says so once, and once that it is back."""
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._gone = False
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> bool:
+        gone = isinstance(error, ChainUnavailableError)
+        if gone and not self._gone:
+            console.say(f"{self._what}: {error.message if isinstance(error, ChainUnavailableError) else ''}; waiting")
+        elif error is None and self._gone:
+            console.say(f"{self._what}: answers again")
+        self._gone = gone
+        return gone
+
+
 def stop_event() -> threading.Event:
     """Set when the process is asked to end, by Ctrl-C or SIGTERM."""
     asked = threading.Event()
@@ -115,6 +179,15 @@ def _tell(server: NodeServer, *, as_json: bool) -> None:
         console.show_json(facts)
     else:
         console.out.print(f"{server.url} ({node.kind}, {node.last_block[0]:,} blocks)", soft_wrap=True)
+    sys.stdout.flush()
+
+
+def _tell_block(number: int, block_hash: bytes, taken: int, *, as_json: bool) -> None:
+    """How far the copy is now."""
+    if as_json:
+        sys.stdout.write(json.dumps({"block": number, "hash": "0x" + block_hash.hex(), "taken": taken}) + "\n")
+    else:
+        console.out.print(f"block {number:,} 0x{block_hash.hex()}, {taken:,} taken, each the same", soft_wrap=True)
     sys.stdout.flush()
 
 
