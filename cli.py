@@ -7,7 +7,7 @@ import sys
 import typer
 
 from fairalloc import console
-from fairalloc.commands import applicant, auditing, node, record, season
+from fairalloc.commands import applicant, auditing, monitor, node, record, season
 from fairalloc.errors import FairallocError
 
 app = typer.Typer(
@@ -29,6 +29,7 @@ for command in (
     auditing.audit,
     auditing.report,
     node.export,
+    monitor.monitor,
 ):
     app.command(name=command.__name__.strip("_"))(command)
 app.add_typer(node.app, name="node")

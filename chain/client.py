@@ -160,8 +160,12 @@ class LedgerClient:
         """See :class:`fairalloc.ports.Ledger`."""
         read = season_logs(self._node.w3, self._address, season_no)
         history = replay(season_no, self._node.w3.eth.chain_id, self._address, read.logs, read.timestamps)
+        return self.against_state(history, read.last_block)
+
+    def against_state(self, history: History, block: int) -> History:
+        """A history with what the contract's own state, as of a block, says against it."""
         # Logs left out at the end break no sequence: only the contract's own state tells.
-        there = self._head_at(season_no, read.last_block)
+        there = self._head_at(history.season_no, block)
         found = SeasonHead(history.next_seq, history.head, len(history.commitments)) if history.next_seq else None
         if there == found:
             return history

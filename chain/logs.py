@@ -31,8 +31,21 @@ def season_logs(w3: Web3, contract: str, season_no: int) -> SeasonLogs:
     Raises:
         ChainUnavailableError: when the node does not answer.
     """
-    last = int(_request(w3, "eth_blockNumber", []), 16)
-    logs = list(_chunks(w3, contract, season_no, 0, last))
+    last = int(request(w3, "eth_blockNumber", []), 16)
+    return _read(w3, contract, [None, season_topic(season_no)], 0, last)
+
+
+def contract_logs(w3: Web3, contract: str, first: int, last: int) -> SeasonLogs:
+    """Everything that a contract has logged from one block to another, whatever it is about.
+
+    Raises:
+        ChainUnavailableError: when the node does not answer.
+    """
+    return _read(w3, contract, [], first, last)
+
+
+def _read(w3: Web3, contract: str, topics: list[Any], first: int, last: int) -> SeasonLogs:
+    logs = list(_chunks(w3, contract, topics, first, last))
     logs.sort(key=lambda log: (int(log["blockNumber"], 16), int(log["logIndex"], 16)))
     timestamps: dict[int, int] = {}
     for log in logs:
@@ -40,22 +53,22 @@ def season_logs(w3: Web3, contract: str, season_no: int) -> SeasonLogs:
         if number not in timestamps:
             stated = log.get("blockTimestamp")
             if stated is None:
-                stated = _request(w3, "eth_getBlockByNumber", [hex(number), False])["timestamp"]
+                stated = request(w3, "eth_getBlockByNumber", [hex(number), False])["timestamp"]
             timestamps[number] = int(stated, 16)
     return SeasonLogs(logs, timestamps, last)
 
 
-def _chunks(w3: Web3, contract: str, season_no: int, first: int, last: int) -> Iterator[dict[str, Any]]:
+def _chunks(w3: Web3, contract: str, topics: list[Any], first: int, last: int) -> Iterator[dict[str, Any]]:
     span = CHUNK
     while first <= last:
         question = {
             "address": contract,
             "fromBlock": hex(first),
             "toBlock": hex(min(first + span - 1, last)),
-            "topics": [None, season_topic(season_no)],
+            "topics": topics,
         }
         try:
-            found = _request(w3, "eth_getLogs", [question])
+            found = request(w3, "eth_getLogs", [question])
         except ChainUnavailableError as error:
             if span == 1 or error.code == UNREACHABLE:
                 raise
@@ -65,7 +78,7 @@ def _chunks(w3: Web3, contract: str, season_no: int, first: int, last: int) -> I
         first += span
 
 
-def _request(w3: Web3, method: str, parameters: list[Any]) -> Any:
+def request(w3: Web3, method: str, parameters: list[Any]) -> Any:
     """The plain JSON result: web3's formatters cost more than the whole replay."""
     answer = w3.provider.make_request(method, parameters)  # type: ignore[arg-type]
     if answer.get("error") is not None:

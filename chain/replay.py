@@ -27,7 +27,9 @@ _SIGNATURES = {
     "Recorded": "Recorded(uint32,uint256,address,bytes32,uint256[])",
     "SeasonClosed": "SeasonClosed(uint32,uint256,address,bytes32)",
 }
-_EVENT_OF = {keccak(signature.encode()): name for name, signature in _SIGNATURES.items()}
+SEASON_EVENTS: Mapping[bytes, str] = {keccak(signature.encode()): name for name, signature in _SIGNATURES.items()}
+"""The names of a season's events by their first topic."""
+
 _LEGAL = frozenset((before, int(after)) for before, after in TRANSITIONS)
 _HOLDS = frozenset(map(int, HOLDS_SITE))
 _DECISIONS = frozenset({int(Status.ALLOCATED), int(Status.WAITLISTED)})
@@ -71,7 +73,7 @@ class _Replay:
         """Apply one log."""
         if int(log["address"], 16) != int(self.contract, 16) or log["topics"][1] != season_topic(self.season_no):
             raise ValueError("it belongs to another contract or season")
-        event = _EVENT_OF.get(bytes.fromhex(log["topics"][0][2:]))
+        event = SEASON_EVENTS.get(bytes.fromhex(log["topics"][0][2:]))
         block = int(log["blockNumber"], 16)
         if not (0 <= block < _LIMIT and 0 <= timestamp < _LIMIT):
             raise ValueError("its block is out of range")
@@ -191,6 +193,48 @@ class _Replay:
             self.findings.append(f"call {seq}: application {number} names a site where none is given")
 
 
+class Replaying:
+    """A replay that goes on: it takes logs in the order of the chain, and tells the history at any time.
+
+    Attributes:
+        heads: the head after each call, from call 0 on, as far as calls follow each other.
+    """
+
+    def __init__(self, season_no: SeasonNo, chain_id: int, contract: str) -> None:
+        self._state = _Replay(season_no, chain_id, contract)
+        self.heads: list[bytes] = []
+
+    def take(self, log: Mapping[str, Any], timestamp: int) -> None:
+        """Apply one log, a JSON-RPC object; one that cannot be read becomes a finding."""
+        try:
+            self._state.take(log, timestamp)
+        except _UNREADABLE as error:
+            self._state.findings.append(f"a log cannot be read: {error}")
+        if self._state.next_seq == len(self.heads) + 1:
+            self.heads.append(self._state.head)
+
+    def history(self) -> History:
+        """The history so far."""
+        state = self._state
+        return History(
+            season_no=state.season_no,
+            rules_hash=state.rules_hash,
+            site_count=state.site_count,
+            head=state.head,
+            next_seq=state.next_seq,
+            first_block=state.first_block,
+            last_block=state.last_block,
+            commitments=tuple(state.commitments),
+            commits=tuple(state.commits),
+            transitions=np.array(state.rows, dtype=TRANSITION_DTYPE),
+            status=np.array(state.status, dtype=np.int64),
+            site_no=np.array(state.site_no, dtype=np.int64),
+            width=np.array(state.width, dtype=np.int64),
+            reason=np.array(state.reason, dtype=np.int64),
+            findings=tuple(coded("history.sequence", state.findings)),
+        )
+
+
 def replay(
     season_no: SeasonNo,
     chain_id: int,
@@ -199,29 +243,10 @@ def replay(
     timestamps: Mapping[int, int],
 ) -> History:
     """The history in the logs of a season, given as JSON-RPC objects in order; timestamps by block number."""
-    state = _Replay(season_no, chain_id, contract)
+    going = Replaying(season_no, chain_id, contract)
     for log in logs:
-        try:
-            state.take(log, timestamps.get(int(log["blockNumber"], 16), 0))
-        except _UNREADABLE as error:
-            state.findings.append(f"a log cannot be read: {error}")
-    return History(
-        season_no=season_no,
-        rules_hash=state.rules_hash,
-        site_count=state.site_count,
-        head=state.head,
-        next_seq=state.next_seq,
-        first_block=state.first_block,
-        last_block=state.last_block,
-        commitments=tuple(state.commitments),
-        commits=tuple(state.commits),
-        transitions=np.array(state.rows, dtype=TRANSITION_DTYPE),
-        status=np.array(state.status, dtype=np.int64),
-        site_no=np.array(state.site_no, dtype=np.int64),
-        width=np.array(state.width, dtype=np.int64),
-        reason=np.array(state.reason, dtype=np.int64),
-        findings=tuple(coded("history.sequence", state.findings)),
-    )
+        going.take(log, timestamps.get(int(log["blockNumber"], 16), 0))
+    return going.history()
 
 
 def _word(data: bytes, index: int) -> bytes:

@@ -44,6 +44,16 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "follow.genesis": "the followed chain begins otherwise than the copy: it is another chain",
         "follow.rewritten": "the followed chain has other blocks where the copy has executed some: it was rewritten",
         "follow.truncated": "the followed chain ends before blocks that the copy has executed: it was cut short",
+        "monitor.chain": "the node's chain is not the one that was watched: another chain id or genesis",
+        "monitor.code": "the code at the contract's address is not that of the published source",
+        "monitor.rewritten": "what had been verified is something else now: the chain's history was rewritten",
+        "monitor.truncated": "what had been verified is not there any more: the chain's history was cut short",
+        "monitor.split-view": "two nodes or monitors have different heads for one call: the chain shows two faces",
+        "monitor.late": "the published deadline has passed and the outcome is not on chain",
+        "monitor.administration": "the contract's administrator has used its powers (told, no fault)",
+        "monitor.reorg": "blocks that were not final yet were replaced (told, no fault)",
+        "monitor.behind": "another monitor has seen more calls than the nodes watched here show (told, no fault)",
+        "monitor.other": "another monitor's heads are of another contract (told, no fault)",
         "time.order": "the chain's blocks are not in the order of time",
     }
 )
