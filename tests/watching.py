@@ -13,7 +13,7 @@ from eth_utils.address import to_checksum_address
 from chain.client import LedgerClient, contract_address, deploy
 from chain.contract.artifact import artifact
 from chain.keyring import Keyring
-from chain.node import EmbeddedNode, open_node
+from chain.node import EmbeddedNode, Preference, open_node
 from chain.node.gateway import Gateway
 from chain.node.server import NodeServer
 from fairalloc.ledger import (
@@ -52,11 +52,12 @@ class Lie(Gateway):
 class City:
     """One contract on a chain of one's own; each call in a block of its own, a second after the one before."""
 
-    def __init__(self, folder: Path, keys: Path, start: int = START) -> None:
+    def __init__(self, folder: Path, keys: Path, start: int = START, engine: Preference = "auto") -> None:
         self.folder = folder
         self.keyring = Keyring.open(keys, "password")
         self.address = contract_address(self.keyring)
         self._start = start
+        self._engine: Preference = engine
 
     @contextmanager
     def serving(self, port: int = 0, **lies: Callable[[Any], Any]) -> Iterator[NodeServer]:
@@ -92,7 +93,7 @@ class City:
         assert receipt["status"] == 1
 
     def _open(self) -> EmbeddedNode:
-        return open_node(self.folder, self.keyring.addresses(), prefer="py-evm", clock=lambda: self._start)
+        return open_node(self.folder, self.keyring.addresses(), prefer=self._engine, clock=lambda: self._start)
 
 
 def story(branch: bytes = b"a", season: SeasonNo = SEASON) -> list[LedgerCall]:

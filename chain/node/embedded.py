@@ -148,6 +148,11 @@ class EmbeddedNode:
             self._execute(replace(block, block_hash=None), block.block_hash)
 
     @property
+    def usable(self) -> bool:
+        """Whether it is open and has not failed."""
+        return self._usable
+
+    @property
     def last_block(self) -> tuple[int, bytes]:
         """Number and hash of the last block."""
         return self._number, self._block_hash

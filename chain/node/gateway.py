@@ -82,7 +82,9 @@ class Gateway:
 
     @property
     def node(self) -> EmbeddedNode:
-        """The node as it is open now."""
+        """The node as it is open now; one that has failed is opened again."""
+        if not self._node.usable:
+            self._renew(self._node)
         return self._node
 
     def answer(self, body: bytes) -> bytes:

@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 import typer
 
 from fairalloc import console
-from fairalloc.commands.node import Waiting, stop_event
+from fairalloc.commands.node import Waiting, stopping
 from fairalloc.commands.options import Json
 from fairalloc.commands.workspace import CODE_HASH
 from fairalloc.errors import ChainUnavailableError, UsageError, VerificationFailedError
@@ -61,17 +61,17 @@ def monitor(
     only = None if season is None else SeasonNo(season)
     sources = {source_name(url): Watched(url, record.contract, only, finality) for url in rpc}
     watch = _Watch(judge, sources, tuple(heads or ()), as_json=as_json)
-    asked = stop_event()
-    while True:
-        before = json.dumps(record.to_json())
-        gone = watch.look()
-        if json.dumps(record.to_json()) != before:
-            write_whole(state, record.to_json())
-            _tell_progress(record)
-        if write_heads is not None and record.chain_id is not None:
-            write_whole(write_heads, record.heads_json())
-        if once or asked.wait(every):
-            break
+    with stopping() as asked:
+        while True:
+            before = json.dumps(record.to_json())
+            gone = watch.look()
+            if json.dumps(record.to_json()) != before:
+                write_whole(state, record.to_json())
+                _tell_progress(record)
+            if write_heads is not None and record.chain_id is not None:
+                write_whole(write_heads, record.heads_json())
+            if once or asked.wait(every):
+                break
     if judge.alerted:
         _refuse(judge.alerted)
     if once and gone is not None:

@@ -10,7 +10,8 @@ import subprocess
 import sys
 import threading
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -52,6 +53,7 @@ def start(
 
     Example: fairalloc node start --port 8545 --background
     """
+    from chain.node.follower import is_copy
     from chain.node.running import running_url, served
 
     installation = Workspace(state, None, None).chain()
@@ -67,14 +69,13 @@ def start(
         _in_background([*options, *(["--read-only"] if read_only else [])], state, installation.chain_folder)
         console.out.print(str(running_url(installation.chain_folder)), soft_wrap=True)
         return
-    from chain.node.follower import is_copy
-
-    stop_asked, read_only = stop_event(), read_only or is_copy(installation.chain_folder)
-    with served(
-        installation.embedded, host, port, names=frozenset(map(str.lower, name or ())), read_only=read_only
-    ) as server:
+    names, read_only = frozenset(map(str.lower, name or ())), read_only or is_copy(installation.chain_folder)
+    with (
+        stopping() as asked,
+        served(installation.embedded, host, port, names=names, read_only=read_only) as server,
+    ):
         _tell(server, as_json=as_json)
-        stop_asked.wait()
+        asked.wait()
     console.say("the node has ended; the journal is kept")
 
 
@@ -131,9 +132,8 @@ def follow(
             taken = catch_up(node, known)
             _tell_block(*node.last_block, taken, as_json=as_json)
         return
-    asked = stop_event()
-    waiting = Waiting("the source")
-    with served(opened, host, port, names=frozenset(map(str.lower, name or ())), read_only=True) as server:
+    waiting, names = Waiting("the source"), frozenset(map(str.lower, name or ()))
+    with stopping() as asked, served(opened, host, port, names=names, read_only=True) as server:
         _tell(server, as_json=as_json)
         while not asked.is_set():
             with waiting:
@@ -162,12 +162,18 @@ class Waiting:
         return gone
 
 
-def stop_event() -> threading.Event:
-    """Set when the process is asked to end, by Ctrl-C or SIGTERM."""
+@contextmanager
+def stopping() -> Iterator[threading.Event]:
+    """An event that is set when the process is asked to end, by Ctrl-C or SIGTERM."""
     asked = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: asked.set())
-    return asked
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        for number in before:
+            signal.signal(number, lambda *_: asked.set())
+        yield asked
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _tell(server: NodeServer, *, as_json: bool) -> None:
