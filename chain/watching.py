@@ -96,6 +96,7 @@ class Watched:
             height=height,
             last=self._read,
             hashes={number: str(_block_hash(w3, number)) for number in blocks if number <= height},
+            only=self._only,
             seasons={season_no: self._season(node, season_no) for season_no in self._seasons},
             events=tuple(self._events),
             strange=tuple(self._strange),

@@ -152,6 +152,13 @@ class EmbeddedNode:
         """Whether it is open and has not failed."""
         return self._usable
 
+    def alive(self) -> bool:
+        """Whether it is usable and its engine answers."""
+        try:
+            return self._usable and "result" in self._engine.ask("eth_chainId", [])
+        except ChainUnavailableError:
+            return False
+
     @property
     def last_block(self) -> tuple[int, bytes]:
         """Number and hash of the last block."""

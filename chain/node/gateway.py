@@ -17,7 +17,7 @@ from typing import Any
 
 from chain.node.embedded import EmbeddedNode
 from chain.node.journal import executed_blocks, executed_height
-from chain.node.raw_transaction import TransactionRefusedError
+from chain.node.raw_transaction import TRANSACTION_GAS_CAP, TransactionRefusedError
 from fairalloc.errors import ChainUnavailableError, FairallocError
 
 READS = frozenset(
@@ -57,8 +57,13 @@ MOST_BLOCKS = 500
 _MOST_BYTES = 4 << 20
 """Of raw transactions in one answer to `fairalloc_blocks`, beyond the first block."""
 
+_CALLS = frozenset({"eth_call", "eth_estimateGas"})
+_CALL_GAS = {"py-evm": TRANSACTION_GAS_CAP}
+_USUAL_CALL_GAS = 50_000_000
+"""What one call may use, by engine; without a limit a stranger's call keeps it busy for minutes."""
+
 _PARSE_ERROR, _INVALID, _NO_METHOD, _BAD_PARAMS, _FAILED = -32700, -32600, -32601, -32602, -32000
-_SHAPE = (KeyError, TypeError, ValueError, AttributeError, IndexError)
+_SHAPE = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
 
 Json = dict[str, Any]
 
@@ -90,7 +95,7 @@ class Gateway:
     def answer(self, body: bytes) -> bytes:
         """The answer to a request, or to a batch of them in order."""
         try:
-            asked = json.loads(body)
+            asked = json.loads(body, parse_constant=_no_number)
         except (ValueError, RecursionError):
             return _bytes(_error(None, _PARSE_ERROR, "this is not JSON"))
         if not isinstance(asked, list):
@@ -120,6 +125,9 @@ class Gateway:
 
     def _dispatch(self, name: Any, method: str, params: list[Any]) -> Json:
         if method in READS:
+            if method in _CALLS:
+                gas, most = params[0].get("gas"), _CALL_GAS.get(self._node.kind, _USUAL_CALL_GAS)
+                params[0]["gas"] = hex(most if gas is None else min(int(gas, 16), most))
             answer = self._with_node(lambda node: node.ask(method, params))
             return {**answer, "id": name}
         if method == SEND:
@@ -167,6 +175,8 @@ class Gateway:
         except TransactionRefusedError:
             raise
         except ChainUnavailableError as error:
+            if node.alive():
+                raise
             _log.warning("%s; the node is opened again", error.message)
             self._renew(node)
             return act(self._node)
@@ -176,6 +186,10 @@ class Gateway:
             if self._node is failed:
                 failed.close()
                 self._node = self._open()
+
+
+def _no_number(name: str) -> Any:
+    raise ValueError(f"{name} is not JSON")
 
 
 def _raw(params: list[Any]) -> bytes:

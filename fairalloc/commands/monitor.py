@@ -18,7 +18,7 @@ from fairalloc import console
 from fairalloc.commands.node import Waiting, stopping
 from fairalloc.commands.options import Json
 from fairalloc.commands.workspace import CODE_HASH
-from fairalloc.errors import ChainUnavailableError, UsageError, VerificationFailedError
+from fairalloc.errors import ChainUnavailableError, InvalidDataError, UsageError, VerificationFailedError
 from fairalloc.instants import Instant, format_instant
 from fairalloc.ledger import SeasonNo
 from fairalloc.monitor import Alert, Expected, Level, Monitor, Record
@@ -101,9 +101,13 @@ class _Watch:
                 now = _now()
                 _tell(self._judge.observe(name, view, now), now, as_json=self._as_json)
         for file in self._heads:
-            if file.exists():
-                now = _now()
-                _tell(self._judge.compare(file.name, read_record(file), now), now, as_json=self._as_json)
+            try:
+                other = read_record(file)
+            except InvalidDataError as error:
+                console.say(f"{file.name}: {error.defects[0].message}; it is read again at the next look")
+                continue
+            now = _now()
+            _tell(self._judge.compare(file.name, other, now), now, as_json=self._as_json)
         return gone
 
 

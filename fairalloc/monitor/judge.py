@@ -150,6 +150,8 @@ class Monitor:
         shown = self.record.sources.get(source)
         found = False
         for season_no, known in self.record.seasons.items():
+            if view.only not in {None, season_no}:
+                continue
             there = view.seasons.get(season_no)
             heads = () if there is None else there.heads
             had = 0 if shown is None else shown.calls.get(season_no, 0)

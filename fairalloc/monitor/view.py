@@ -37,6 +37,7 @@ class View:
         height: the number of its last block.
         last: the last final block, up to which everything here was read.
         hashes: of the blocks asked about, by number, as far as it has them.
+        only: the one season that was looked at; None for all.
         seasons: by number.
         events: all acts of the administration so far, in order.
         strange: what is wrong with logs that belong to no season.
@@ -49,6 +50,7 @@ class View:
     height: int
     last: Anchor
     hashes: Mapping[int, str]
+    only: SeasonNo | None
     seasons: Mapping[SeasonNo, SeasonView]
     events: Sequence[Event] = ()
     strange: Sequence[Finding] = ()

@@ -360,12 +360,22 @@ def test_only_blocks_that_were_not_final_may_be_replaced(city):
 
 def test_what_no_node_answers_is_waited_for(city):
     for lie in ({"eth_getLogs": lambda _: [{}]}, {"eth_blockNumber": lambda _: None}, {"eth_getCode": lambda _: 5}):
-        with city.serving() as server:
-            city.write(server, *story()[: 1 if not server.gateway.node.last_block[0] else 0])
         with city.serving(**lie) as server, pytest.raises(ChainUnavailableError, match="cannot be read"):
             Watched(server.url, city.address).look()
     with pytest.raises(ChainUnavailableError):
         Watched(server.url, city.address).look()
+
+
+def test_one_season_may_be_looked_at_alone(city):
+    judge, second = monitor(city), SeasonNo(2)
+    with city.serving() as server:
+        city.write(server, *story()[:3], *story(season=second))
+        assert look(judge, server)[0] == []
+        assert {number: len(heads) for number, heads in judge.record.seasons.items()} == {SEASON: 3, second: 7}
+        city.write(server, *story()[3:])
+        assert look(judge, server, watched=Watched(server.url, city.address, SEASON))[0] == []
+        assert len(judge.record.seasons[SEASON]) == 7
+        assert look(judge, server)[0] == []
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"format":"fairalloc-heads/1"}', '{"format":"else"}'])

@@ -86,6 +86,14 @@ def test_what_could_change_the_chain_or_keep_the_node_busy_is_refused(server):
             assert "result" not in answer
 
 
+def test_a_call_may_not_keep_the_engine_busy(server):
+    what_is_left = {"data": "0x5a60005260206000f3"}  # GAS, and return it
+    for gas in ({}, {"gas": hex(10**9)}, {"gas": hex(10**6)}):
+        left = int(ask(server, "eth_call", what_is_left | gas, "latest")["result"], 16)
+        assert 900_000 < left <= 50_000_000
+    assert "error" in ask(server, "eth_call", what_is_left | {"gas": "much"}, "latest")
+
+
 def test_a_batch_is_executed_in_order_and_refused_one_by_one(server):
     author = signer()
     good = ["0x" + raw.hex() for raw in author.transfers(3)]
@@ -104,6 +112,7 @@ def test_a_batch_is_executed_in_order_and_refused_one_by_one(server):
 NO_REQUESTS = (
     (b"no json", -32700),
     (b"[" * 50_000, -32700),
+    (b'{"id":1,"method":"eth_getBlockByNumber","params":[NaN,false]}', -32700),
     ([], -32600),
     ([{"id": 1, "method": "eth_chainId"}] * (MOST_REQUESTS + 1), -32600),
     (5, -32600),
@@ -114,12 +123,19 @@ NO_REQUESTS = (
     ({"id": 1, "method": "eth_sendRawTransaction", "params": [5]}, -32602),
     ({"id": 1, "method": "fairalloc_blocks", "params": [0, 5]}, -32602),
     ({"id": 1, "method": "fairalloc_blocks", "params": [1, "x"]}, -32602),
+    ({"id": 1, "method": "fairalloc_blocks", "params": [10**30, 1]}, -32602),
+    ({"id": 1, "method": "eth_call", "params": []}, -32602),
 )
 
 
 def test_what_is_no_request_is_told_so(server):
+    node = server.gateway.node
     for body, code in NO_REQUESTS:
         assert post(server, body)[1]["error"]["code"] == code, body
+    for odd in ("\ud800", {"a": 1}, "0x" + "f" * 500, None, 10**40, [[[[]]]]):
+        for method in ("eth_getBlockByNumber", "eth_getBalance", "eth_getLogs", "eth_getTransactionReceipt"):
+            assert post(server, {"id": 1, "method": method, "params": [odd]})[0] == 200
+    assert server.gateway.node is node  # nothing of it was taken for the engine's end
     assert ask(server, "eth_chainId")["result"] == hex(CHAIN_ID)
 
 
