@@ -66,7 +66,7 @@ soak: setup-dev  ## The random tests for longer: forty times the instances, a mi
 	FAIRALLOC_TIMES=40 FAIRALLOC_BAD_ROWS=1000000 FAIRALLOC_KILLS=10 FAIRALLOC_KILL_SIZE=20000 \
 	  $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q tests/integration tests/rules tests/e2e/test_interruption.py
 
-docs: setup-dev  ## Write docs/commands.md anew
+docs: setup-dev  ## Write the generated pages of docs/ anew
 	$(BIN)/python -m docs.generate
 
 lock:  ## Re-resolve the locks (needs uv)

@@ -7,7 +7,7 @@ import sys
 import typer
 
 from fairalloc import console
-from fairalloc.commands import applicant, auditing, monitor, node, record, season
+from fairalloc.commands import applicant, auditing, drawing, monitor, node, record, season
 from fairalloc.errors import FairallocError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ for command in (
     season.synth,
     season.import_,
     season.allocate,
+    drawing.draw,
     record.publish,
     applicant.status,
     applicant.explain,

@@ -1,4 +1,7 @@
-"""Writes every command's help into docs/commands.md: `python -m docs.generate`, with `--check` to only compare."""
+"""Writes what is generated of the pages here: `python -m docs.generate`, with `--check` to only compare.
+
+Every command's help is docs/commands.md; the findings of an audit are a table in docs/audit.md.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,15 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 from typer.main import get_command
 from typer.testing import CliRunner
 
-TARGET = Path(__file__).parent / "commands.md"
+from fairalloc.findings import MEANINGS
+
+COMMANDS = Path(__file__).parent / "commands.md"
+AUDIT = Path(__file__).parent / "audit.md"
+_BEGIN, _END = "<!-- findings: generated -->\n", "<!-- findings: end -->"
 EXIT_CODES = """\
 | exit code | meaning |
 | --- | --- |
@@ -25,8 +31,8 @@ EXIT_CODES = """\
 """
 
 
-def text() -> str:
-    """The page."""
+def commands_page() -> str:
+    """docs/commands.md."""
     os.environ.update(COLUMNS="110", TERM="dumb", NO_COLOR="1")
     from cli import app  # noqa: PLC0415  after the width is set
 
@@ -41,22 +47,33 @@ def text() -> str:
     return "\n".join(parts)
 
 
-def _names(command: Any, before: str = "") -> Iterator[str]:
-    """The words that lead to each command and group below one."""
-    for name, below in getattr(command, "commands", {}).items():
+def audit_page() -> str:
+    """docs/audit.md with its table of findings brought up to date."""
+    page = AUDIT.read_text()
+    before, _, rest = page.partition(_BEGIN)
+    _, _, after = rest.partition(_END)
+    rows = "".join(f"| `{code}` | {meaning} |\n" for code, meaning in sorted(MEANINGS.items()))
+    return f"{before}{_BEGIN}| finding | what it means |\n| --- | --- |\n{rows}{_END}{after}"
+
+
+def _names(group: object, before: str = "") -> Iterator[str]:
+    """Every command, those of a group after its own."""
+    for name, command in getattr(group, "commands", {}).items():
         yield before + name
-        yield from _names(below, f"{before}{name} ")
+        yield from _names(command, f"{before}{name} ")
 
 
 def main() -> int:
-    """Write the page, or say whether it is fresh."""
-    page = text()
+    """Write the pages, or say which is stale."""
+    pages = {COMMANDS: commands_page(), AUDIT: audit_page()}
+    stale = [file for file, page in pages.items() if not file.is_file() or file.read_text() != page]
     if "--check" not in sys.argv:
-        TARGET.write_text(page)
+        for file in stale:
+            file.write_text(pages[file])
         return 0
-    fresh = TARGET.is_file() and TARGET.read_text() == page
-    print("docs/commands.md is fresh" if fresh else "docs/commands.md is stale: run make docs")  # noqa: T201
-    return 0 if fresh else 1
+    for file in stale:
+        print(f"docs/{file.name} is stale: run make docs")  # noqa: T201
+    return 1 if stale else 0
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ class Stage(StrEnum):
     IMPORTED = "imported"
     SCREENED = "screened"
     FROZEN = "frozen"
+    DRAWN = "drawn"
     ALLOCATED = "allocated"
 
 

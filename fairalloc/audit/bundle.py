@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from typing import Any
 
+from fairalloc.audit.draws import Draws, draw_findings, draw_remarks
 from fairalloc.audit.verdict import Audit
 from fairalloc.bundle.folder import MANIFEST, manifest_findings
 from fairalloc.bundle.published import Published, published
-from fairalloc.bundle.statements import allocation_statement, freeze_statement, inputs_root, rules_hash
+from fairalloc.bundle.statements import allocation_statement, freeze_statement, frozen_again, inputs_root, rules_hash
 from fairalloc.demotion import Demotion
 from fairalloc.errors import InvalidDataError
 from fairalloc.findings import Finding, coded
@@ -36,16 +38,22 @@ def audit_bundle(files: Mapping[str, bytes], check: CheckFiles) -> Audit:
     audit.checked |= refusals
     audit.proven, audit.bounds = dict(verdict.proven), dict(verdict.bounds)
     try:
-        book = published(files)
+        audit.book = book = published(files)
         audit.add(
             "public numbers",
             len(book.applications) + len(book.sites),
             coded("bundle.numbering", _numbers(book)),
         )
         audit.add("screening recomputed", len(book.applications), coded("bundle.screening", _screening(book)))
-        audit.add("queue recomputed", len(book.outcome), coded("bundle.queue", _queue(book, files)))
+        stated = json.loads(files[MANIFEST])["statements"]
+        draws = Draws.of(book.rules, stated)
+        audit.add("queue recomputed", len(book.outcome), coded("bundle.queue", _queue(book, files, draws.value or "")))
         audit.overrides += [_decision_words(decision) for decision in book.preallocations]
-        audit.add("statements", 2, coded("bundle.statement", _statements(book, files)))
+        audit.add(
+            "statements", len(draws.freezes) + 1, coded("bundle.statement", _statements(book, files, stated, draws))
+        )
+        audit.add("freezes and draws", len(draws.freezes) + len(draws.draws), draw_findings(draws))
+        audit.remarks += draw_remarks(draws)
     except InvalidDataError as error:
         audit.add("rules", 1, coded("bundle.rules", map(str, error.defects)))
     except (KeyError, ValueError, TypeError) as error:
@@ -85,8 +93,8 @@ def _screening(book: Published) -> Iterator[str]:
             yield f"screening.csv: {decision.application_id} is {found}, the rules say {expected}"
 
 
-def _queue(book: Published, files: Mapping[str, bytes]) -> Iterator[str]:
-    """The priority keys and the lottery, drawn again, give the published queue positions."""
+def _queue(book: Published, files: Mapping[str, bytes], drawn: str) -> Iterator[str]:
+    """The priority keys and the value that the lottery drew give the published queue positions."""
     eligible = {row["application_id"] for row in book.screening if row["status"] == Status.ELIGIBLE.name}
     labels = {applicant_id: str(applicant_id) for applicant_id in book.applicants}
     owners = {name: applicant.owner_id for name, applicant in book.applicants.items() if applicant.owner_id}
@@ -95,7 +103,7 @@ def _queue(book: Published, files: Mapping[str, bytes]) -> Iterator[str]:
         [application for application in book.applications if application.application_id in eligible],
         book.applicants,
         frozenset(incumbent.applicant_id for incumbent in book.incumbents),
-        lottery_seed(inputs_root(files), rules_hash(files), book.rules.lottery.value),
+        lottery_seed(inputs_root(files), rules_hash(files), drawn),
         labels,
         Demotion.of(book.rules, book.earlier, book.applicants, labels, owners),
     )
@@ -105,14 +113,18 @@ def _queue(book: Published, files: Mapping[str, bytes]) -> Iterator[str]:
             yield f"outcome.csv: {name} has queue position {stated.get(name)}, the rules say {position}"
 
 
-def _statements(book: Published, files: Mapping[str, bytes]) -> Iterator[str]:
+def _statements(book: Published, files: Mapping[str, bytes], stated: Mapping[str, Any], draws: Draws) -> Iterator[str]:
     """The manifest's statements say what the files say."""
-    stated = json.loads(files[MANIFEST])["statements"]
-    program = str(stated.get("freeze", {}).get("program", ""))
-    for name, expected in (
-        ("freeze", freeze_statement(book.rules, files, program)),
-        ("allocation", allocation_statement(files)),
-    ):
-        for key, value in expected.items():
-            if stated.get(name, {}).get(key) != value:
-                yield f"{MANIFEST}: the {name} statement's {key} is not that of the files"
+    first = freeze_statement(book.rules, files, "")
+    for number, (freeze, lottery) in enumerate(zip(draws.freezes, draws.lotteries, strict=True), start=1):
+        expected = {**first, "program": str(freeze.get("program", ""))}
+        if number > 1 and lottery is not None:
+            expected = frozen_again(first, expected["program"], number, str(freeze.get("reason", "")), lottery)
+        yield from _differences("freeze", expected, freeze)
+    yield from _differences("allocation", allocation_statement(files), stated.get("allocation", {}))
+
+
+def _differences(name: str, expected: Mapping[str, Any], stated: Mapping[str, Any]) -> Iterator[str]:
+    for key in sorted(expected.keys() | stated.keys()):
+        if stated.get(key) != expected.get(key):
+            yield f"{MANIFEST}: the {name} statement's {key} is not that of the files"

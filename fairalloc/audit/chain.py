@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from fairalloc.audit.draws import Draws, recorded_findings
 from fairalloc.audit.verdict import Audit
 from fairalloc.bundle.folder import MANIFEST
 from fairalloc.bundle.published import Published, published
@@ -56,12 +57,12 @@ def audit_chain(
     """Hold a bundle against the chain's history; ``code_hash`` is that of the contract whose rules are known."""
     try:
         told, manifest = json.loads(files["chain.json"]), json.loads(files[MANIFEST])
-        book = published(files)
+        book = audit.book or published(files)
         audit.add("chain identity", 6, _identity(told, identity, history, code_hash))
         _replayed(audit, history)
-        audit.add(
-            "commitments before decisions", len(history.commits), _commits(manifest["statements"], files, history)
-        )
+        statements = manifest["statements"]
+        commits = _commits(statements, Draws.of(book.rules, statements), files, history)
+        audit.add("commitments before decisions", len(history.commits), commits)
         audit.add("times and deadlines", len(history.transitions), _times(book, history))
         audit.add("statuses on chain", len(history.status) - 1, _statuses(book, history))
     except (KeyError, ValueError, TypeError) as error:
@@ -102,24 +103,25 @@ def _identity(told: Mapping[str, Any], identity: ChainIdentity, history: History
         yield Finding("chain.code", identity.contract, words)
 
 
-def _commits(statements: Mapping[str, Any], files: Mapping[str, bytes], history: History) -> Iterator[Finding]:
-    """Rules, inputs and screening were fixed on chain before the first decision, the outcome with it."""
+def _commits(
+    statements: Mapping[str, Any], draws: Draws, files: Mapping[str, bytes], history: History
+) -> Iterator[Finding]:
+    """Rules, inputs, screening and draw were fixed on chain before the first decision, the outcome with it."""
     if history.rules_hash != rules_hash(files):
         words = f"season.toml: the chain fixed {history.rules_hash.hex()}, the file has {rules_hash(files).hex()}"
         yield Finding("commit.rules", "season.toml", words)
-    first_decision = _first_decision(history)
-    for topic, name in ((Topic.INPUTS, "freeze"), (Topic.ALLOCATION, "allocation")):
-        commits = [commit for commit in history.commits if commit.topic == topic]
-        digest = sha256(json_bytes(statements[name]))
-        if len(commits) != 1:
-            words = f"the chain has {len(commits)} commitments to the {name} statement instead of 1"
-            yield Finding("commit.count", name, words)
-        elif commits[0].digest != digest:
-            words = f"{MANIFEST}: the {name} statement is not the one that the chain fixed"
-            yield Finding("commit.digest", MANIFEST, words)
-        elif commits[0].seq > first_decision:
-            words = f"the {name} statement was fixed (call {commits[0].seq}) after call {first_decision} decided on it"
-            yield Finding("commit.late", f"call {commits[0].seq}", words)
+    decided = _first_decision(history)
+    commits = [commit for commit in history.commits if commit.topic == Topic.ALLOCATION]
+    if len(commits) != 1:
+        words = f"the chain has {len(commits)} commitments to the allocation statement instead of 1"
+        yield Finding("commit.count", "allocation", words)
+    elif commits[0].digest != sha256(json_bytes(statements["allocation"])):
+        words = f"{MANIFEST}: the allocation statement is not the one that the chain fixed"
+        yield Finding("commit.digest", MANIFEST, words)
+    elif commits[0].seq > decided:
+        words = f"the allocation statement was fixed (call {commits[0].seq}) after call {decided} decided on it"
+        yield Finding("commit.late", f"call {commits[0].seq}", words)
+    yield from recorded_findings(draws, history, min([decided, *(commit.seq for commit in commits)]))
 
 
 def _first_decision(history: History) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from itertools import islice
 
+from fairalloc.bundle.published import Published
 from fairalloc.findings import Finding
 
 SHOWN = 20
@@ -25,6 +26,7 @@ class Audit:
         remarks: what is no fault and worth knowing.
         proven: the goals that are optimal, with their values.
         bounds: value and proven bound of the other goals.
+        book: the published files as read, for the depths that follow.
     """
 
     checked: dict[str, int] = field(default_factory=dict)
@@ -34,6 +36,7 @@ class Audit:
     remarks: list[str] = field(default_factory=list)
     proven: dict[str, int] = field(default_factory=dict)
     bounds: dict[str, tuple[int, int]] = field(default_factory=dict)
+    book: Published | None = field(default=None, repr=False)
     _since: float = field(default_factory=time.perf_counter, repr=False)
 
     def add(self, name: str, count: int, findings: Iterable[Finding]) -> None:

@@ -1,5 +1,6 @@
 """The season's rules: what a `season.toml` may say, and how it is read."""
 
+from fairalloc.rules.lottery import ChainBlock, DrandRound, Lottery, PublicString
 from fairalloc.rules.mechanism import Goal, Mechanism, Step
 from fairalloc.rules.model import (
     Admission,
@@ -9,7 +10,6 @@ from fairalloc.rules.model import (
     Documents,
     Duplicates,
     Kind,
-    Lottery,
     Period,
     Priority,
     PriorityKey,
@@ -26,7 +26,9 @@ __all__ = [
     "Campaign",
     "Cap",
     "Category",
+    "ChainBlock",
     "Documents",
+    "DrandRound",
     "Duplicates",
     "FairCap",
     "FairPriority",
@@ -40,6 +42,7 @@ __all__ = [
     "Pool",
     "Priority",
     "PriorityKey",
+    "PublicString",
     "Quota",
     "QuotaQueue",
     "Regions",

@@ -13,10 +13,11 @@ from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
-from fairalloc.instants import Instant, instant_of, parse_instant
+from fairalloc.instants import NANOSECONDS, Instant, instant_of, parse_instant
 from fairalloc.rules.base import Name, Rule, Strict
+from fairalloc.rules.lottery import Lottery
 from fairalloc.rules.mechanism import Goal, Mechanism, Step
 from fairalloc.rules.placing import Cap, FairCap, FairPriority, Minimum, Numbering, Pool, Quota, Spacing, Stalls
 from fairalloc.rules.quota_queue import QuotaQueue
@@ -122,13 +123,6 @@ class Priority(Rule):
         return self
 
 
-class Lottery(Rule):
-    """Where the tie-breaking seed comes from: a public value named before the allocation, and its source in words."""
-
-    source: Annotated[str, StringConstraints(min_length=1)]
-    value: Annotated[str, StringConstraints(min_length=1)]
-
-
 class Admission(Rule):
     """Kinds of applicants that may sell the categories. With no such rule everyone may sell everything."""
 
@@ -188,6 +182,13 @@ class Rules(Strict):
     stalls: Stalls = Stalls(id="one-stall", multiple="refuse")
     numbering: Numbering = Numbering(id="numbering", returning="keep")
     quota_queue: QuotaQueue | None = None
+
+    @model_validator(mode="after")
+    def _nobody_who_applies_knows_the_draw(self) -> Self:
+        comes = self.lottery.time
+        if comes is not None and comes * NANOSECONDS <= self.campaign.closes:
+            raise ValueError(f"the lottery draws {self.lottery.words}: that is not after the campaign closes")
+        return self
 
     @model_validator(mode="after")
     def _quota_queue_can_count(self) -> Self:

@@ -10,6 +10,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from fairalloc.errors import Defect, InvalidDataError
+from fairalloc.rules.lottery import BEACONS
 from fairalloc.rules.model import Rules
 
 SEASON_FILE = "season.toml"
@@ -94,6 +95,8 @@ def unknown_fairs(rules: Rules, folder: Path, fairs: Collection[str]) -> list[De
 
 
 def _defect(text: str, path: tuple[int | str, ...], message: str, value: object) -> Defect:
+    if path[:1] == ("lottery",) and len(path) > 1 and path[1] in BEACONS:
+        path = ("lottery", *path[2:])  # which beacon it is stands in the table, not in a place of its own
     field = ".".join(str(part) for part in path)
     shown = str(value) if isinstance(value, str | int | float) else ""
     words = {

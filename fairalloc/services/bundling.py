@@ -6,11 +6,13 @@ import json
 from dataclasses import asdict
 
 from fairalloc.bundle.folder import MANIFEST, manifest_file
+from fairalloc.bundle.statements import one_or_all
 from fairalloc.canonical import json_bytes
 from fairalloc.errors import StateConflictError
 from fairalloc.ports import Ledger, Stage, Store
 from fairalloc.services.context import SeasonContext
-from fairalloc.services.stages import ALLOCATION, CERTIFICATE, FREEZE, OUTCOME, SCREENING
+from fairalloc.services.drawing import draws, freezes
+from fairalloc.services.stages import ALLOCATION, CERTIFICATE, OUTCOME, SCREENING
 
 
 def bundle_files(store: Store, context: SeasonContext, ledger: Ledger | None) -> dict[str, bytes]:
@@ -21,11 +23,14 @@ def bundle_files(store: Store, context: SeasonContext, ledger: Ledger | None) ->
     """
     context.require(Stage.ALLOCATED)
     season_no = context.record.season_no
-    names = (SCREENING, OUTCOME, CERTIFICATE)
-    kept = {name: store.document(season_no, name) for name in (*names, FREEZE, ALLOCATION)}
-    files = {**context.inputs, **{name: kept[name] or b"" for name in names}}
-    statements = {"freeze": json.loads(kept[FREEZE] or b"{}"), "allocation": json.loads(kept[ALLOCATION] or b"{}")}
-    program = str(statements["freeze"].get("program", ""))
+    kept = {name: store.document(season_no, name) or b"" for name in (SCREENING, OUTCOME, CERTIFICATE)}
+    files = {**context.inputs, **kept}
+    frozen, drawn = freezes(store, season_no), draws(store, season_no)
+    given = json.loads(store.document(season_no, ALLOCATION) or b"{}")
+    statements = {"freeze": one_or_all(frozen), "allocation": given}
+    if drawn:  # a season allocated before there were draw statements has none
+        statements["draw"] = one_or_all(drawn)
+    program = str(frozen[-1]["program"])
     if ledger is not None:
         files["chain.json"] = _chain_file(store, context, ledger)
     files[MANIFEST] = manifest_file(files, statements, program)

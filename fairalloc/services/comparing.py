@@ -46,7 +46,7 @@ def compare_season(
         season: everything that was handed in.
         wanted: the variants; goals are lists separated by commas.
         solve: the solver.
-        say: told why a mechanism is not among the variants.
+        say: told why a mechanism is not among the variants, and where the lottery is not drawn yet.
 
     Raises:
         UsageError: when a mechanism cannot serve the season, goals do not fit the rules, or a rule cannot be left out.
@@ -55,7 +55,10 @@ def compare_season(
     others = _wanted(rules, season, wanted) if named else _usual(rules, season, say)
     variants = [Variant("as the rules are", rules), *others]
     files = input_files(rules_text, season, public_numbers(season, [period.id for period in rules.periods]))
-    seed = lottery_seed(inputs_root(files), rules_hash(files), rules.lottery.value)
+    value = rules.lottery.known
+    if value is None:
+        say(f"the lottery draws {rules.lottery.words}: compared by a draw of no consequence instead")
+    seed = lottery_seed(inputs_root(files), rules_hash(files), value or "")
     return compare(variants, season, seed, solve)
 
 

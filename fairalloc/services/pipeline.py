@@ -20,6 +20,7 @@ from fairalloc.report.page import render_report
 from fairalloc.rules import Rules
 from fairalloc.services.bundling import bundle_files
 from fairalloc.services.context import SeasonContext
+from fairalloc.services.drawing import draw_known, frozen_at, latest_freeze, waiting
 from fairalloc.services.intake import import_season
 from fairalloc.services.publishing import publish
 from fairalloc.services.stages import allocate_season, freeze_season, screen_season
@@ -65,13 +66,22 @@ def audit_own_database(found: Audit, store: Store, season_no: SeasonNo, history:
 
 
 def allocate(tools: Tools, context: SeasonContext, ledger: Ledger | None, watch: Stopwatch) -> SeasonContext:
-    """Screen, freeze, allocate. With a ledger, the frozen inputs are on chain before the solver starts."""
+    """Screen, freeze, draw, allocate. With a ledger, freeze and draw are on chain before the solver starts.
+
+    Raises:
+        StateConflictError: when the lottery's value has not come yet; all until then is done and recorded.
+    """
     with watch.lap("screen"):
         context = screen_season(tools.store, context)
         context = freeze_season(tools.store, context, tools.program)
+        context = draw_known(tools.store, context)
     if ledger is not None and not context.reached(Stage.ALLOCATED):
         with watch.lap("publish"):
             publish(tools.store, ledger, context.record.season_no, tools.progress)
+    if not context.reached(Stage.DRAWN):
+        freeze = latest_freeze(tools.store, context)
+        fixed = None if ledger is None else frozen_at(ledger, context.record.season_no, freeze)
+        raise waiting(context, freeze, fixed)
     with watch.lap("allocate"):
         return allocate_season(tools.store, context, tools.solve, tools.check)
 

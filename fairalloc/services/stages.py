@@ -7,22 +7,21 @@ from collections.abc import Iterator, Sequence
 
 from fairalloc.allocation import AllocationRequest, Solve
 from fairalloc.bundle.files import certificate_file, outcome_file, screening_file
-from fairalloc.bundle.statements import allocation_statement, freeze_statement, inputs_root, rules_hash
+from fairalloc.bundle.statements import allocation_statement, freeze_statement
 from fairalloc.canonical import csv_rows, json_bytes, sha256
 from fairalloc.errors import VerificationFailedError
 from fairalloc.ledger import BATCH_SIZE, Commit, LedgerCall, Record, SeasonNo, Topic, Transition
-from fairalloc.lottery import lottery_seed
 from fairalloc.numbering import parse_application_label
 from fairalloc.outcome import outcomes
 from fairalloc.ports import CheckFiles, Stage, Store
 from fairalloc.requests import build_request
 from fairalloc.screening import screen
 from fairalloc.services.context import SeasonContext
+from fairalloc.services.drawing import drawn_seed, freeze_name
 from fairalloc.status import Status
 
-SCREENING, FREEZE, OUTCOME, CERTIFICATE, ALLOCATION, TIMINGS = (
+SCREENING, OUTCOME, CERTIFICATE, ALLOCATION, TIMINGS = (
     "screening.csv",
-    "freeze.json",
     "outcome.csv",
     "certificate.json",
     "allocation.json",
@@ -50,19 +49,19 @@ def screen_season(store: Store, context: SeasonContext) -> SeasonContext:
 
 
 def freeze_season(store: Store, context: SeasonContext, program: str) -> SeasonContext:
-    """Fix rules, inputs, screening and lottery for the chain, before anything is allocated."""
+    """Fix rules, inputs and screening for the chain, and name what the lottery draws, before anything is drawn."""
     if context.reached(Stage.FROZEN):
         return context
     context.require(Stage.SCREENED)
     season_no = context.record.season_no
     statement = json_bytes(freeze_statement(context.rules, _frozen_files(store, context), program))
     call = Commit(season_no, store.next_seq(season_no), Topic.INPUTS, sha256(statement))
-    store.advance(season_no, Stage.FROZEN, (call,), {FREEZE: statement})
+    store.advance(season_no, Stage.FROZEN, (call,), {freeze_name(1): statement})
     return context.at(Stage.FROZEN)
 
 
 def allocation_request(store: Store, context: SeasonContext) -> AllocationRequest:
-    """What the solver is asked, from a season that is frozen."""
+    """What the solver is asked, from a season that is drawn."""
     season, numbers = context.season, context.numbers
     files = _frozen_files(store, context)
     eligible = {
@@ -71,8 +70,7 @@ def allocation_request(store: Store, context: SeasonContext) -> AllocationReques
         if row["status"] == Status.ELIGIBLE.name
         and (number := parse_application_label(row["application_id"])) is not None
     }
-    seed = lottery_seed(inputs_root(files), rules_hash(files), context.rules.lottery.value)
-    return build_request(context.rules, season, numbers, eligible, seed)
+    return build_request(context.rules, season, numbers, eligible, drawn_seed(store, context))
 
 
 def allocate_season(store: Store, context: SeasonContext, solve: Solve, check: CheckFiles) -> SeasonContext:
@@ -83,7 +81,7 @@ def allocate_season(store: Store, context: SeasonContext, solve: Solve, check: C
     """
     if context.reached(Stage.ALLOCATED):
         return context
-    context.require(Stage.FROZEN)
+    context.require(Stage.DRAWN)
     request = allocation_request(store, context)
     result = solve(request)
     told = outcomes(context.rules, context.season.fairs, request.sites, request.candidates, result, request.earlier)

@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import heapq
 import math
+import operator
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -86,6 +87,8 @@ class Offer(NamedTuple):
     run: Run
     rests: Rests
 
+
+_PRICE = operator.attrgetter("price")
 
 Menu = list[tuple[int, str, list[Offer]]]
 """Fairs, the cheapest first: the least that a run takes of rows, without the asker's own; the fair; its runs."""
@@ -267,7 +270,8 @@ class Bound:
         key = (fair, signature, width, group)
         if key not in self._offers:
             offers = [self._offer(run, group) for run in self._season.runs_at(fair, signature, width)]
-            self._offers[key] = sorted(offers, key=lambda offer: offer.price)
+            offers.sort(key=_PRICE)
+            self._offers[key] = offers
         return self._offers[key]
 
     def _offer(self, run: Run, group: str) -> Offer:

@@ -59,6 +59,10 @@ Signature = tuple[str, str, str, frozenset[str]]
 """What decides whether a site suits an application: period, category, needs, and the pools that admit its kind."""
 
 
+Stand = tuple[Row, int, str, int]
+"""A site, the number of its sort (all that its suiting depends on), and its row and position."""
+
+
 @dataclass(slots=True)
 class Season:
     """The tables, indexed.
@@ -84,6 +88,9 @@ class Season:
     standing: dict[str, str] = field(default_factory=dict)
     known_runs: dict[tuple[str, Signature, int], list[Run]] = field(default_factory=dict)
     known_streaks: dict[tuple[str, Signature], list[list[Row]]] = field(default_factory=dict)
+    known_stands: dict[tuple[str, str], list[Stand]] = field(default_factory=dict)
+    known_sorts: dict[tuple[str, ...], int] = field(default_factory=dict)
+    known_suits: dict[Signature, dict[int, bool]] = field(default_factory=lambda: defaultdict(dict))
 
     @classmethod
     def read(cls, tables: Tables, findings: list[str]) -> Season:
@@ -112,7 +119,9 @@ class Season:
         """From now on, applications are sure of these sites: they stand there, and nobody else does."""
         self.keeps = dict(keeps)
         self.keepers = {site_id: name for name, sites in keeps.items() for site_id in sites}
-        self.known_runs, self.known_streaks = {}, {}
+        self.known_runs, self.known_streaks, self.known_stands = {}, {}, {}
+        self.known_sorts.clear()
+        self.known_suits.clear()
 
     def widths(self, application: Row) -> range:
         """How many stalls the application may be given."""
@@ -177,13 +186,30 @@ class Season:
         key = (fair, signature)
         if key not in self.known_streaks:
             streaks: list[list[Row]] = []
-            for site in self.by_fair.get((fair, signature[0]), []):
-                if self.suits(site, signature):
-                    if not streaks or not adjacent(streaks[-1][-1], site):
+            suits = self.known_suits[signature]
+            last_row, next_position = "", 0
+            for site, sort, row, position in self._stands(fair, signature[0]):
+                if sort not in suits:
+                    suits[sort] = self.suits(site, signature)
+                if suits[sort]:
+                    if position != next_position or row != last_row or not streaks:
                         streaks.append([])
                     streaks[-1].append(site)
+                    last_row, next_position = row, position + 1
             self.known_streaks[key] = streaks
         return self.known_streaks[key]
+
+    def _stands(self, fair: str, period: str) -> list[Stand]:
+        """The sites of a fair in a period in order, with all that :meth:`suits` asks of them: many are of one sort."""
+        key = (fair, period)
+        if key not in self.known_stands:
+            stands = []
+            for site in self.by_fair.get(key, []):
+                asked = (*(site[name] for name in _ASKED_OF_SITES), self.keepers.get(site["site_id"], ""))
+                sort = self.known_sorts.setdefault(asked, len(self.known_sorts))
+                stands.append((site, sort, site["row"], int(site["position"])))
+            self.known_stands[key] = stands
+        return self.known_stands[key]
 
     def placed(self) -> Iterator[tuple[Row, Row]]:
         """Applications with a site, and their outcomes."""
@@ -199,6 +225,7 @@ class Season:
                 yield application, run
 
 
+_ASKED_OF_SITES = ("closed", "period", "categories", "features", "pool")
 _OWN = "="
 
 

@@ -34,6 +34,7 @@ from fairalloc.outcome import outcomes
 from fairalloc.rules import parse_rules, read_rules
 from fairalloc.services.bundling import bundle_files
 from fairalloc.services.context import SeasonContext
+from fairalloc.services.drawing import draw_known
 from fairalloc.services.intake import import_season
 from fairalloc.services.publishing import publish
 from fairalloc.services.stages import (
@@ -76,7 +77,7 @@ def frozen(
     store = open_store(f"sqlite:///{folder / 'bench.db'}")
     record = import_season(store, rules, text, made.season, os.urandom)
     context = screen_season(store, SeasonContext.of(record, rules, made.season))
-    return store, freeze_season(store, context, "bench")
+    return store, draw_known(store, freeze_season(store, context, "bench"))
 
 
 def megabytes() -> float:
@@ -165,7 +166,7 @@ def measure_season(size: int) -> dict[str, object]:
             return SeasonContext.of(import_season(store, rules, rules_text, season, os.urandom), rules, season)
 
         import_s, context = timed(take_in)
-        context = freeze_season(store, screen_season(store, context), "bench")
+        context = draw_known(store, freeze_season(store, screen_season(store, context), "bench"))
         allocate_s, context = timed(lambda: allocate_season(store, context, solve, check_files))
         keyring = Keyring.open(scratch / "keys", "bench")
         node = open_node(scratch / "node", keyring.addresses())
