@@ -66,7 +66,8 @@ class City:
         gateway.lies = lies
         server = NodeServer.open(gateway, "127.0.0.1", port)
         try:
-            deploy(gateway.node, self.keyring)
+            if gateway.node.last_block[0] == 0:
+                deploy(gateway.node, self.keyring)
             yield server
         finally:
             server.close()

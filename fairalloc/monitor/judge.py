@@ -284,8 +284,10 @@ def _wrong(history: History) -> Iterator[Finding]:
 
 def _of_season(season_no: SeasonNo, finding: Finding) -> Finding:
     """A finding that says which season it is of."""
-    place = f"season {season_no}, {finding.place}".removesuffix(", ")
-    return Finding(finding.code, place, f"season {season_no}: {finding.words}")
+    name = f"season {season_no}"
+    if finding.place == name:
+        return finding
+    return Finding(finding.code, f"{name}, {finding.place}".removesuffix(", "), f"{name}: {finding.words}")
 
 
 def _late(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -9,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -23,6 +25,17 @@ def wait_until(condition, seconds=60.0):
     while not condition():
         assert time.monotonic() < deadline, "waited too long"
         time.sleep(0.05)
+
+
+def processes_of(folder):
+    """The processes that hold something open below a folder or name it, as far as this system tells."""
+    found = []
+    for process in Path("/proc").glob("[0-9]*"):
+        with contextlib.suppress(OSError):
+            held = [str(each.readlink()) for each in (process / "fd").iterdir()]
+            if any(str(folder) in each for each in (*held, (process / "cmdline").read_bytes().decode())):
+                found.append(int(process.name))
+    return [pid for pid in found if pid != os.getpid()]
 
 
 @pytest.fixture
@@ -77,8 +90,10 @@ def test_a_season_through_a_node_that_is_killed_and_begun_again(inside, node, st
     monitor, out, err = start("monitor", *watch, "--json")
     wait_until(lambda: "verified up to block" in err.read_text())
 
+    assert processes_of(folder)
     os.kill(Running.read(folder).pid, signal.SIGKILL)
     wait_until(lambda: lock_holder(folder) is None and "; waiting" in err.read_text())
+    wait_until(lambda: not processes_of(folder))  # the engine does not outlive it
     assert "audit passed" in inside("audit", "bundle").stdout  # nothing was lost, and the note is not believed
 
     # The city begins its chain again, with the same keys.
