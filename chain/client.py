@@ -22,8 +22,9 @@ from chain.logs import season_logs
 from chain.node_port import Node
 from chain.records import pack
 from chain.replay import replay
+from chain.rights import RIGHTS
+from chain.state import state_findings
 from fairalloc.errors import ChainUnavailableError, StateConflictError, VerificationFailedError
-from fairalloc.findings import Finding
 from fairalloc.ledger import (
     ChainIdentity,
     Commit,
@@ -37,20 +38,10 @@ from fairalloc.ledger import (
     SignedCall,
     Submit,
 )
-from fairalloc.status import TRANSITIONS, Role, legality_mask
+from fairalloc.status import TRANSITIONS, Role
 
 GAS_CAP = 16_777_216
 """The most gas that one transaction may use (EIP-7825)."""
-
-_MAY_OPEN, _MAY_COMMIT, _MAY_CLOSE, _MAY_PAUSE = 1, 1 << 16, 1 << 32, 1 << 48
-RIGHTS: Mapping[str, int] = {
-    ADMIN: _MAY_CLOSE | _MAY_PAUSE,
-    REGISTRAR: legality_mask(Role.REGISTRAR) | _MAY_OPEN,
-    CLERK: legality_mask(Role.CLERK),
-    ALLOCATOR: legality_mask(Role.ALLOCATOR) | _MAY_COMMIT,
-    DESK: legality_mask(Role.DESK),
-}
-"""What each role's key may do: the contract's mask."""
 
 _STATE_BYTES = 6 * 32
 """The length of what the contract's ``season_state`` returns."""
@@ -164,15 +155,9 @@ class LedgerClient:
 
     def against_state(self, history: History, block: int) -> History:
         """A history with what the contract's own state, as of a block, says against it."""
-        # Logs left out at the end break no sequence: only the contract's own state tells.
-        there = self._head_at(history.season_no, block)
-        found = SeasonHead(history.next_seq, history.head, len(history.commitments)) if history.next_seq else None
-        if there == found:
-            return history
-        last = history.next_seq - 1
-        words = f"the contract's state is not the one that its logs lead to, whose last call is {last}"
-        finding = Finding("history.sequence", f"call {last}", words)
-        return replace(history, findings=(*history.findings, finding))
+        # Logs left out at the end break no sequence, storage that was overwritten leaves no log: the contract tells.
+        found = state_findings(self._node.w3, self._address, history, block)
+        return replace(history, findings=(*history.findings, *found))
 
     def _head_at(self, season_no: SeasonNo, block: BlockIdentifier) -> SeasonHead | None:
         data = _selector("season_state(uint32)") + words(season_no)

@@ -19,8 +19,8 @@ from eth_account.signers.local import LocalAccount
 
 from fairalloc.errors import ChainUnavailableError
 
-ADMIN, REGISTRAR, CLERK, ALLOCATOR, DESK = "admin", "registrar", "clerk", "allocator", "desk"
-KEY_NAMES = (ADMIN, REGISTRAR, CLERK, ALLOCATOR, DESK)
+ADMIN, REGISTRAR, CLERK, ALLOCATOR, DESK, PAUSER = "admin", "registrar", "clerk", "allocator", "desk", "pauser"
+KEY_NAMES = (ADMIN, REGISTRAR, CLERK, ALLOCATOR, DESK, PAUSER)
 _ITERATIONS = 10_000
 
 

@@ -1,14 +1,16 @@
-"""Fetching a season's logs: in chunks, halved where a node finds them too large."""
+"""Fetching the logs of a season and of the administration: in chunks, halved where a node finds them too large."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from web3 import Web3
 
-from chain.replay import season_topic
+from chain.administration import ADMINISTRATION_EVENTS
+from chain.replay import SEASON_EVENTS, season_topic
+from chain.rpc import request
 from chain.rpc_node import UNREACHABLE
 from fairalloc.errors import ChainUnavailableError
 
@@ -18,7 +20,7 @@ CHUNK = 5_000
 
 @dataclass(frozen=True, slots=True)
 class SeasonLogs:
-    """A season's logs in order as JSON-RPC objects, the timestamps of their blocks, and the last block looked at."""
+    """Logs in order as JSON-RPC objects, the timestamps of their blocks, and the last block looked at."""
 
     logs: list[dict[str, Any]]
     timestamps: dict[int, int]
@@ -26,13 +28,15 @@ class SeasonLogs:
 
 
 def season_logs(w3: Web3, contract: str, season_no: int) -> SeasonLogs:
-    """Everything that a contract has logged of a season so far.
+    """Everything that a contract has logged of a season and of its administration so far.
 
     Raises:
         ChainUnavailableError: when the node does not answer.
     """
     last = int(request(w3, "eth_blockNumber", []), 16)
-    return _read(w3, contract, [None, season_topic(season_no)], 0, last)
+    of_the_season = [list(map(_topic, SEASON_EVENTS)), season_topic(season_no)]
+    of_the_administration = [list(map(_topic, ADMINISTRATION_EVENTS))]
+    return _read(w3, contract, [of_the_season, of_the_administration], 0, last)
 
 
 def contract_logs(w3: Web3, contract: str, first: int, last: int) -> SeasonLogs:
@@ -41,11 +45,12 @@ def contract_logs(w3: Web3, contract: str, first: int, last: int) -> SeasonLogs:
     Raises:
         ChainUnavailableError: when the node does not answer.
     """
-    return _read(w3, contract, [], first, last)
+    return _read(w3, contract, [[]], first, last)
 
 
-def _read(w3: Web3, contract: str, topics: list[Any], first: int, last: int) -> SeasonLogs:
-    logs = list(_chunks(w3, contract, topics, first, last))
+def _read(w3: Web3, contract: str, wanted: Sequence[list[Any]], first: int, last: int) -> SeasonLogs:
+    """The logs of any of some topics from one block to another, in order."""
+    logs = [log for topics in wanted for log in _chunks(w3, contract, topics, first, last)]
     logs.sort(key=lambda log: (int(log["blockNumber"], 16), int(log["logIndex"], 16)))
     timestamps: dict[int, int] = {}
     for log in logs:
@@ -78,9 +83,5 @@ def _chunks(w3: Web3, contract: str, topics: list[Any], first: int, last: int) -
         first += span
 
 
-def request(w3: Web3, method: str, parameters: list[Any]) -> Any:
-    """The plain JSON result: web3's formatters cost more than the whole replay."""
-    answer = w3.provider.make_request(method, parameters)  # type: ignore[arg-type]
-    if answer.get("error") is not None:
-        raise ChainUnavailableError("chain.error", f"{method} failed: {answer['error']}", "see the node's own log")
-    return answer["result"]
+def _topic(digest: bytes) -> str:
+    return "0x" + digest.hex()

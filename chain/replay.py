@@ -1,7 +1,8 @@
 """Replay: a season's history from a contract's logs, believing nothing that can be computed.
 
-Every head is recomputed from the payloads, every transition asked of the status machine's table, every site watched
-over time. What is wrong becomes a finding in words; a bad history never raises.
+Every head is recomputed from the payloads, every transition asked of the status machine's table, every right of those
+that the key had at that moment, every site watched over time. What is wrong becomes a finding; a bad history never
+raises.
 """
 
 from __future__ import annotations
@@ -14,18 +15,21 @@ import numpy as np
 from eth_hash.auto import keccak
 
 from chain import heads
+from chain.abi import LIMIT, address_at, array_at, count_at, ends_after, int_at, word_at
+from chain.administration import ADMINISTRATION_EVENTS, AdministrationReplay, named
 from chain.records import unpack
-from fairalloc.findings import coded
+from chain.rights import MAY_CLOSE, MAY_COMMIT, MAY_OPEN, MAY_SUBMIT
+from fairalloc.findings import Finding
 from fairalloc.ledger import TRANSITION_DTYPE, History, RecordedCommit, SeasonNo, Topic
 from fairalloc.reasons import Reason
 from fairalloc.status import HOLDS_SITE, NO_STATUS, TRANSITIONS, Status
 
 _SIGNATURES = {
-    "SeasonOpened": "SeasonOpened(uint32,address,bytes32,uint256,bytes32)",
-    "Submitted": "Submitted(uint32,uint256,address,uint256,bytes32,bytes32[])",
-    "Committed": "Committed(uint32,uint256,address,uint256,bytes32,bytes32)",
-    "Recorded": "Recorded(uint32,uint256,address,bytes32,uint256[])",
-    "SeasonClosed": "SeasonClosed(uint32,uint256,address,bytes32)",
+    "SeasonOpened": "SeasonOpened(uint32,uint256,address,bytes32,uint256,bytes32)",
+    "Submitted": "Submitted(uint32,uint256,uint256,address,uint256,bytes32,bytes32[])",
+    "Committed": "Committed(uint32,uint256,uint256,address,uint256,bytes32,bytes32)",
+    "Recorded": "Recorded(uint32,uint256,uint256,address,bytes32,uint256[])",
+    "SeasonClosed": "SeasonClosed(uint32,uint256,uint256,address,bytes32)",
 }
 SEASON_EVENTS: Mapping[bytes, str] = {keccak(signature.encode()): name for name, signature in _SIGNATURES.items()}
 """The names of a season's events by their first topic."""
@@ -33,7 +37,6 @@ SEASON_EVENTS: Mapping[bytes, str] = {keccak(signature.encode()): name for name,
 _LEGAL = frozenset((before, int(after)) for before, after in TRANSITIONS)
 _HOLDS = frozenset(map(int, HOLDS_SITE))
 _DECISIONS = frozenset({int(Status.ALLOCATED), int(Status.WAITLISTED)})
-_LIMIT = 2**63
 _UNREADABLE = (ValueError, IndexError, KeyError, TypeError, OverflowError)
 """What reading a log that no contract ever wrote can raise."""
 
@@ -43,6 +46,21 @@ def season_topic(season_no: int) -> str:
     return "0x" + season_no.to_bytes(32, "big").hex()
 
 
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """What every call of a season states, and where it stands."""
+
+    seq: int
+    admin_calls: int
+    actor: str
+    block: int
+    timestamp: int
+
+    @classmethod
+    def read(cls, data: bytes, block: int, timestamp: int) -> _Call:
+        return cls(count_at(data, 0), count_at(data, 1), address_at(data, 2), block, timestamp)
+
+
 @dataclass(slots=True)
 class _Replay:
     """The state of a replay between two logs."""
@@ -50,6 +68,8 @@ class _Replay:
     season_no: SeasonNo
     chain_id: int
     contract: str
+    findings: list[Finding]
+    administration: AdministrationReplay
     head: bytes = b""
     stated: bytes = b""
     next_seq: int = 0
@@ -67,74 +87,92 @@ class _Replay:
     width: list[int] = field(default_factory=lambda: [0])
     reason: list[int] = field(default_factory=lambda: [0])
     holder: dict[int, int] = field(default_factory=dict)
-    findings: list[str] = field(default_factory=list)
 
     def take(self, log: Mapping[str, Any], timestamp: int) -> None:
         """Apply one log."""
-        if int(log["address"], 16) != int(self.contract, 16) or log["topics"][1] != season_topic(self.season_no):
-            raise ValueError("it belongs to another contract or season")
-        event = SEASON_EVENTS.get(bytes.fromhex(log["topics"][0][2:]))
+        if int(log["address"], 16) != int(self.contract, 16):
+            raise ValueError("it belongs to another contract")
+        topics = log["topics"]
+        topic = bytes.fromhex(topics[0][2:])
         block = int(log["blockNumber"], 16)
-        if not (0 <= block < _LIMIT and 0 <= timestamp < _LIMIT):
+        if not (0 <= block < LIMIT and 0 <= timestamp < LIMIT):
             raise ValueError("its block is out of range")
         data = bytes.fromhex(log["data"][2:])
+        if topic in ADMINISTRATION_EVENTS:
+            self.administration.take(ADMINISTRATION_EVENTS[topic], topics, data, block, timestamp)
+            return
+        if topic not in SEASON_EVENTS:
+            raise ValueError("the contract has no such event")
+        if topics[1] != season_topic(self.season_no):
+            raise ValueError("it belongs to another season")
         self.first_block = self.first_block or block
         self.last_block = block
-        match event:
-            case "SeasonOpened":
-                self._opened(data)
+        if SEASON_EVENTS[topic] == "SeasonOpened":
+            self._opened(data)
+            return
+        call = _Call.read(data, block, timestamp)
+        match SEASON_EVENTS[topic]:
             case "Submitted":
-                self._submitted(data, block, timestamp)
+                self._submitted(data, call)
             case "Committed":
-                self._committed(data, block, timestamp)
+                self._committed(data, call)
             case "Recorded":
-                self._recorded(data, block, timestamp)
-            case "SeasonClosed":
-                seq, actor, head = _count(data, 0), _address(data, 1), _word(data, 2)
-                _end(data, 3)
-                self._sequence(seq, heads.close_payload(seq, actor), head)
-                self.closed = True
+                self._recorded(data, call)
             case _:
-                self.findings.append(f"block {block}: an event that the contract does not have")
+                self._closed(data, call)
 
     def _opened(self, data: bytes) -> None:
+        admin_calls, actor = count_at(data, 0), address_at(data, 1)
+        rules_hash, site_count, stated = word_at(data, 2), count_at(data, 3), word_at(data, 4)
+        ends_after(data, 5)
         if self.next_seq:
-            self.findings.append("the season is opened twice")
+            self._find("history.sequence", 0, "the season is opened twice")
             return
-        _address(data, 0)
-        self.rules_hash, self.site_count, self.stated = _word(data, 1), _count(data, 2), _word(data, 3)
-        _end(data, 4)
-        self.head = heads.opening_head(self.chain_id, self.contract, self.season_no, self.rules_hash, self.site_count)
-        if self.head != self.stated:
-            self.findings.append("call 0: the head stated is not that of this chain, contract, season and rules")
+        self.rules_hash, self.site_count, self.stated = rules_hash, site_count, stated
+        self.head = heads.opening_head(
+            self.chain_id, self.contract, self.season_no, admin_calls, actor, rules_hash, site_count
+        )
+        if self.head != stated:
+            self._find("history.head", 0, "the head stated is not that of this chain, contract, season and rules")
+        self._entitled(0, admin_calls, actor, MAY_OPEN, "open a season")
         self.next_seq = 1
 
-    def _sequence(self, seq: int, payload: bytes, stated: bytes) -> None:
+    def _sequence(self, call: _Call, payload: bytes, stated: bytes) -> None:
         """Check a call's place in the sequence and move the head."""
         if not self.next_seq:
-            self.findings.append(f"call {seq}: the season was never opened")
-        elif seq != self.next_seq:
-            self.findings.append(f"call {seq} follows call {self.next_seq - 1}: calls are missing or out of order")
+            self._find("history.sequence", call.seq, "the season was never opened")
+        elif call.seq != self.next_seq:
+            words = f"it follows call {self.next_seq - 1}: calls are missing or out of order"
+            self._find("history.sequence", call.seq, words)
         if self.closed:
-            self.findings.append(f"call {seq}: the season was closed before it")
-        self.next_seq = seq + 1
+            self._find("history.stopped", call.seq, "the season was closed before it")
+        self.next_seq = call.seq + 1
         self.head = heads.next_head(self.head, payload)
         # Once two heads differ they differ for good; a break stands where the stated ones do not follow each other.
         if self.head != stated and heads.next_head(self.stated, payload) != stated:
-            self.findings.append(f"call {seq}: the head recomputed from the payloads is not the one stated")
+            self._find("history.head", call.seq, "the head recomputed from the payloads is not the one stated")
         self.stated = stated
 
-    def _submitted(self, data: bytes, block: int, timestamp: int) -> None:
-        seq, actor, first, head = _count(data, 0), _address(data, 1), _count(data, 2), _word(data, 3)
-        items = _array(data, 4)
-        self._sequence(seq, heads.submit_payload(seq, actor, first - 1, items), head)
+    def _entitled(self, seq: int, admin_calls: int, actor: str, need: int, what: str) -> None:
+        """Ask the administration, as it stood then, whether the key had the right and nothing was paused."""
+        self.administration.watch(f"call {seq}", admin_calls)
+        if self.administration.paused:
+            self._find("history.stopped", seq, "it was made while everything was paused")
+        if need and not self.administration.rights.get(actor, 0) & need:
+            self._find("history.right", seq, f"{named(actor)} had no right to {what}")
+
+    def _submitted(self, data: bytes, call: _Call) -> None:
+        first, head, items = count_at(data, 3), word_at(data, 4), array_at(data, 5)
+        payload = heads.submit_payload(call.seq, call.admin_calls, call.actor, first - 1, items)
+        self._sequence(call, payload, head)
+        self._entitled(call.seq, call.admin_calls, call.actor, MAY_SUBMIT, "submit applications")
         if first != len(self.status):
-            self.findings.append(f"call {seq}: applications start at {first}, not at {len(self.status)}")
+            words = f"applications start at {first}, not at {len(self.status)}"
+            self._find("history.application", call.seq, words)
         commitments = [items[start : start + 32] for start in range(0, len(items), 32)]
         for number in range(len(self.status), len(self.status) + len(commitments)):
-            self.rows.append(
-                (seq, block, timestamp, number, NO_STATUS, int(Status.SUBMITTED), int(Reason.RECEIVED), 0, 0)
-            )
+            what = (number, NO_STATUS, int(Status.SUBMITTED), int(Reason.RECEIVED), 0, 0)
+            self.rows.append((call.seq, call.block, call.timestamp, *what))
         count = len(commitments)
         self.commitments += commitments
         self.status += [int(Status.SUBMITTED)] * count
@@ -142,35 +180,51 @@ class _Replay:
         self.site_no += [0] * count
         self.width += [0] * count
 
-    def _committed(self, data: bytes, block: int, timestamp: int) -> None:
-        seq, actor, topic = _count(data, 0), _address(data, 1), _int(data, 2)
-        digest, head = _word(data, 3), _word(data, 4)
-        _end(data, 5)
-        self._sequence(seq, heads.commit_payload(seq, actor, topic, digest), head)
-        self.commits.append(RecordedCommit(seq, block, timestamp, topic, digest))
+    def _committed(self, data: bytes, call: _Call) -> None:
+        topic, digest, head = int_at(data, 3), word_at(data, 4), word_at(data, 5)
+        ends_after(data, 6)
+        self._sequence(call, heads.commit_payload(call.seq, call.admin_calls, call.actor, topic, digest), head)
+        self._entitled(call.seq, call.admin_calls, call.actor, MAY_COMMIT, "commit a digest")
+        self.commits.append(RecordedCommit(call.seq, call.block, call.timestamp, topic, digest))
 
-    def _recorded(self, data: bytes, block: int, timestamp: int) -> None:
-        seq, actor, head = _count(data, 0), _address(data, 1), _word(data, 2)
-        words = _array(data, 3)
-        self._sequence(seq, heads.record_payload(seq, actor, words), head)
+    def _closed(self, data: bytes, call: _Call) -> None:
+        head = word_at(data, 3)
+        ends_after(data, 4)
+        self._sequence(call, heads.close_payload(call.seq, call.admin_calls, call.actor), head)
+        self._entitled(call.seq, call.admin_calls, call.actor, MAY_CLOSE, "close a season")
+        self.closed = True
+
+    def _recorded(self, data: bytes, call: _Call) -> None:
+        seq, head, words = call.seq, word_at(data, 3), array_at(data, 4)
+        self._sequence(call, heads.record_payload(seq, call.admin_calls, call.actor, words), head)
+        self._entitled(seq, call.admin_calls, call.actor, 0, "")
+        rights = self.administration.rights.get(call.actor, 0)
+        overstepped: dict[tuple[int, int], int] = {}
         records = unpack(words)
         if not records.padding_is_clean:
-            self.findings.append(f"call {seq}: records stand after padding")
+            self._find("history.unreadable", seq, "records stand after padding")
         inputs_fixed = any(commit.topic == Topic.INPUTS for commit in self.commits)
         columns = (records.application_no, records.status, records.width, records.site_no, records.reason)
         for number, after, width, site_no, reason in zip(*(column.tolist() for column in columns), strict=True):
             if not 0 < number < len(self.status):
-                self.findings.append(f"call {seq}: application {number} was never submitted")
+                self._find("history.application", seq, f"application {number} was never submitted")
                 continue
             before = self.status[number]
             if (before, after) not in _LEGAL:
-                self.findings.append(f"call {seq}: application {number} goes from status {before} to {after}")
+                self._find("history.transition", seq, f"application {number} goes from status {before} to {after}")
+            elif not rights >> (16 * before + after) & 1:
+                overstepped.setdefault((before, after), number)
             if after in _DECISIONS and not inputs_fixed:
-                self.findings.append(f"call {seq}: application {number} is decided on before the inputs are fixed")
+                words_ = f"application {number} is decided on before the inputs are fixed"
+                self._find("history.undecided", seq, words_)
             self._hold(seq, number, before, after, width, site_no)
             self.status[number] = after
             self.reason[number] = reason
-            self.rows.append((seq, block, timestamp, number, before, after, reason, site_no, width))
+            self.rows.append((seq, call.block, call.timestamp, number, before, after, reason, site_no, width))
+        for (before, after), number in overstepped.items():
+            step = f"{Status(before).name} to {Status(after).name}"
+            words_ = f"{named(call.actor)} had no right to change {step} (first application {number})"
+            self._find("history.right", seq, words_)
 
     def _hold(self, seq: int, number: int, before: int, after: int, width: int, site_no: int) -> None:
         """Give or free sites as a transition does, and watch that no site has two holders."""
@@ -181,27 +235,32 @@ class _Replay:
             self.site_no[number] = self.width[number] = 0
         elif before not in _HOLDS and after in _HOLDS:
             if not (width > 0 and site_no > 0 and site_no + width - 1 <= self.site_count):
-                self.findings.append(f"call {seq}: application {number} gets sites that do not exist")
+                self._find("history.site", seq, f"application {number} gets sites that do not exist")
             for site in range(site_no, site_no + width):
                 if site in self.holder:
-                    self.findings.append(
-                        f"call {seq}: site {site} goes to application {number} while {self.holder[site]} holds it"
-                    )
+                    words = f"site {site} goes to application {number} while {self.holder[site]} holds it"
+                    self._find("history.site", seq, words)
                 self.holder[site] = number
             self.site_no[number], self.width[number] = site_no, width
         elif width or site_no:
-            self.findings.append(f"call {seq}: application {number} names a site where none is given")
+            self._find("history.site", seq, f"application {number} names a site where none is given")
+
+    def _find(self, code: str, seq: int, words: str) -> None:
+        self.findings.append(Finding.of(code, f"call {seq}: {words}"))
 
 
 class Replaying:
-    """A replay that goes on: it takes logs in the order of the chain, and tells the history at any time.
+    """A replay that goes on: it takes logs of the season and of the administration in the order of the chain, and
+    tells the history at any time.
 
     Attributes:
         heads: the head after each call, from call 0 on, as far as calls follow each other.
     """
 
     def __init__(self, season_no: SeasonNo, chain_id: int, contract: str) -> None:
-        self._state = _Replay(season_no, chain_id, contract)
+        findings: list[Finding] = []
+        administration = AdministrationReplay(chain_id, contract, findings)
+        self._state = _Replay(season_no, chain_id, contract, findings, administration)
         self.heads: list[bytes] = []
 
     def take(self, log: Mapping[str, Any], timestamp: int) -> None:
@@ -209,7 +268,7 @@ class Replaying:
         try:
             self._state.take(log, timestamp)
         except _UNREADABLE as error:
-            self._state.findings.append(f"a log cannot be read: {error}")
+            self._state.findings.append(Finding.of("history.unreadable", f"{_place(log)}: {error}"))
         if self._state.next_seq == len(self.heads) + 1:
             self.heads.append(self._state.head)
 
@@ -231,7 +290,9 @@ class Replaying:
             site_no=np.array(state.site_no, dtype=np.int64),
             width=np.array(state.width, dtype=np.int64),
             reason=np.array(state.reason, dtype=np.int64),
-            findings=tuple(coded("history.sequence", state.findings)),
+            closed=state.closed,
+            administration=state.administration.result(),
+            findings=tuple(state.findings),
         )
 
 
@@ -242,48 +303,21 @@ def replay(
     logs: Iterable[Mapping[str, Any]],
     timestamps: Mapping[int, int],
 ) -> History:
-    """The history in the logs of a season, given as JSON-RPC objects in order; timestamps by block number."""
+    """The history in the logs of a season and of the administration, given as JSON-RPC objects in order.
+
+    Args:
+        season_no: the season; logs of others are findings.
+        chain_id: of the chain that the logs are said to be from.
+        contract: its address there.
+        logs: of the contract, in the order of the chain.
+        timestamps: of the blocks, by number.
+    """
     going = Replaying(season_no, chain_id, contract)
     for log in logs:
         going.take(log, timestamps.get(int(log["blockNumber"], 16), 0))
     return going.history()
 
 
-def _word(data: bytes, index: int) -> bytes:
-    word = data[32 * index : 32 * index + 32]
-    if len(word) != 32:
-        raise ValueError("its data is too short")
-    return word
-
-
-def _int(data: bytes, index: int) -> int:
-    return int.from_bytes(_word(data, index), "big")
-
-
-def _count(data: bytes, index: int) -> int:
-    """A number that counts calls, applications or sites."""
-    number = _int(data, index)
-    if number >= _LIMIT:
-        raise ValueError("a number in it is out of range")
-    return number
-
-
-def _address(data: bytes, index: int) -> str:
-    word = _word(data, index)
-    if any(word[:12]):
-        raise ValueError("an address in it is too long")
-    return "0x" + word[12:].hex()
-
-
-def _end(data: bytes, words: int) -> None:
-    if len(data) != 32 * words:
-        raise ValueError("its data is too long")
-
-
-def _array(data: bytes, index: int) -> bytes:
-    """The items of the dynamic array, the only one and the last, whose offset stands at that word."""
-    start = 32 * (index + 1)
-    if _int(data, index) != start:
-        raise ValueError("its array is not where it belongs")
-    _end(data, index + 2 + _int(data, index + 1))
-    return data[start + 32 :]
+def _place(log: Mapping[str, Any]) -> str:
+    """Where a log stands, as far as it says."""
+    return f"log {log.get('logIndex')} of block {log.get('blockNumber')}"

@@ -5,7 +5,6 @@ Nothing here judges; what a node shows goes to :mod:`fairalloc.monitor` as it is
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any
@@ -16,11 +15,13 @@ from eth_hash.auto import keccak
 from web3 import Web3
 from web3.exceptions import Web3Exception
 
+from chain.administration import ADMINISTRATION_EVENTS
 from chain.client import LedgerClient
 from chain.contract.artifact import artifact
-from chain.logs import contract_logs, request
+from chain.logs import contract_logs
 from chain.node_port import Node
 from chain.replay import SEASON_EVENTS, Replaying
+from chain.rpc import request
 from chain.rpc_node import RpcNode
 from fairalloc.errors import ChainUnavailableError
 from fairalloc.findings import Finding
@@ -72,7 +73,8 @@ class Watched:
         self._read = Anchor(-1, "")
         self._tip: Anchor | None = None
         self._seasons: dict[SeasonNo, Replaying] = {}
-        self._taken: Counter[SeasonNo] = Counter()
+        self._rights: list[tuple[Mapping[str, Any], int]] = []
+        self._taken = 0
         self._views: dict[SeasonNo, tuple[tuple[SeasonHead | None, int], SeasonView]] = {}
         self._events: list[Event] = []
         self._strange: list[Finding] = []
@@ -134,8 +136,14 @@ class Watched:
                 if season_no not in self._seasons:
                     self._seasons[season_no] = self._replaying(season_no)
                 self._seasons[season_no].take(log, timestamp)
-                self._taken[season_no] += 1
+                self._taken += 1
             return
+        if topic in ADMINISTRATION_EVENTS:
+            # Every season's calls are held against the rights at that moment.
+            self._rights.append((log, timestamp))
+            for going in self._seasons.values():
+                going.take(log, timestamp)
+            self._taken += 1
         words = _administration(log, topic)
         if words is None:
             said = f"block {block}: a log that the published contract does not write"
@@ -144,12 +152,15 @@ class Watched:
             self._events.append(Event(block, words))
 
     def _replaying(self, season_no: SeasonNo) -> Replaying:
-        return Replaying(season_no, self._chain[0], self._contract)
+        going = Replaying(season_no, self._chain[0], self._contract)
+        for log, timestamp in self._rights:
+            going.take(log, timestamp)
+        return going
 
     def _season(self, node: Node, season_no: SeasonNo) -> SeasonView:
         """A season's history, held against the contract's state where either has moved."""
         ledger = LedgerClient(node, self._contract)
-        stands = ledger.season_head(season_no), self._taken[season_no]
+        stands = ledger.season_head(season_no), self._taken
         kept = self._views.get(season_no)
         if kept is None or kept[0] != stands:
             going = self._seasons[season_no]

@@ -12,6 +12,7 @@ Invariants:
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import NewType
@@ -198,6 +199,34 @@ class RecordedCommit:
     digest: bytes
 
 
+NOBODY = "0x" + "00" * 20
+"""The zero address."""
+
+
+@dataclass(frozen=True, slots=True)
+class AdminCall:
+    """A call of the contract's administration as it stands on chain: which key did what, in words."""
+
+    seq: int
+    block: int
+    timestamp: int
+    actor: str
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Administration:
+    """Who may do what on a contract after its last log; addresses in lower case, ``rights`` as the contract's masks."""
+
+    admin: str = NOBODY
+    candidate: str = NOBODY
+    paused: bool = False
+    rights: Mapping[str, int] = field(default_factory=dict)
+    next_seq: int = 0
+    head: bytes = b""
+    calls: tuple[AdminCall, ...] = ()
+
+
 @dataclass(frozen=True, slots=True)
 class History:
     """A season replayed from a chain's logs. A history without findings is intact.
@@ -221,4 +250,6 @@ class History:
     site_no: npt.NDArray[np.int64]
     width: npt.NDArray[np.int64]
     reason: npt.NDArray[np.int64]
+    closed: bool = False
+    administration: Administration = field(default_factory=Administration)
     findings: tuple[Finding, ...] = field(default=())

@@ -137,7 +137,7 @@ class EvmProvider(BaseProvider):
         return [
             log
             for header in headers
-            if _may_hold(header, addresses)
+            if _may_hold(header, addresses, topics)
             for receipt in self._receipts(header)
             for log in receipt["logs"]
             if (not addresses or _address(log["address"]) in addresses) and _topics_match(log["topics"], topics)
@@ -216,15 +216,21 @@ def _integer(value: str | int) -> int:
     return int(value, 16) if isinstance(value, str) else int(value)
 
 
-def _may_hold(header: Header, addresses: set[bytes]) -> bool:
+def _may_hold(header: Header, addresses: set[bytes], topics: Sequence[str | Sequence[str] | None]) -> bool:
+    """Whether a block's bloom filter leaves room for such a log; it spares reading most blocks' receipts."""
     bloom = BloomFilter(header.bloom)
-    return not addresses or any(address in bloom for address in addresses)
+    wanted = [addresses, *({bytes.fromhex(each[2:]) for each in _alternatives(want)} for want in topics)]
+    return all(not any_of or any(each in bloom for each in any_of) for any_of in wanted)
 
 
 def _topics_match(found: Sequence[str], wanted: Sequence[str | Sequence[str] | None]) -> bool:
     if len(found) < len(wanted):
         return False
     return all(
-        want is None or have.lower() in ([want.lower()] if isinstance(want, str) else [each.lower() for each in want])
-        for have, want in zip(found, wanted, strict=False)
+        not (any_of := _alternatives(want)) or have.lower() in any_of for have, want in zip(found, wanted, strict=False)
     )
+
+
+def _alternatives(wanted: str | Sequence[str] | None) -> list[str]:
+    """The topics that are asked for at one place, in lower case; none where any will do."""
+    return [each.lower() for each in ([wanted] if isinstance(wanted, str) else wanted or [])]

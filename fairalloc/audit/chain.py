@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fairalloc.audit.draws import Draws, recorded_findings
+from fairalloc.audit.overrides import administration_remark, recorded_overrides
 from fairalloc.audit.verdict import Audit
 from fairalloc.bundle.folder import MANIFEST
 from fairalloc.bundle.published import Published, published
@@ -30,6 +31,8 @@ _OF_THE_HISTORY = (
     ("calls in sequence, heads recomputed", ("history.sequence", "history.head", "history.unreadable")),
     ("transitions against the legality table", ("history.transition", "history.application", "history.undecided")),
     ("holders of sites over time", ("history.site",)),
+    ("rights of keys over time", ("history.right", "history.stopped")),
+    ("the contract's state against its logs", ("state.",)),
 )
 """How the findings of a replay are told apart: a name for each check, and the codes that begin so."""
 
@@ -58,6 +61,8 @@ def audit_chain(
     try:
         told, manifest = json.loads(files["chain.json"]), json.loads(files[MANIFEST])
         book = audit.book or published(files)
+        # The caller has read them since the check before this one.
+        audit.add("the chain's logs read", history.next_seq + history.administration.next_seq, ())
         audit.add("chain identity", 6, _identity(told, identity, history, code_hash))
         _replayed(audit, history)
         statements = manifest["statements"]
@@ -65,6 +70,8 @@ def audit_chain(
         audit.add("commitments before decisions", len(history.commits), commits)
         audit.add("times and deadlines", len(history.transitions), _times(book, history))
         audit.add("statuses on chain", len(history.status) - 1, _statuses(book, history))
+        audit.remarks.append(administration_remark(history))
+        audit.overrides += recorded_overrides(history)
     except (KeyError, ValueError, TypeError) as error:
         words = f"the bundle cannot be held against the chain: {type(error).__name__}: {error}"
         audit.add("reading", 1, [Finding("bundle.unreadable", "", words)])
@@ -77,7 +84,8 @@ def audit_database(audit: Audit, standings: Sequence[Standing], history: History
 
 def _replayed(audit: Audit, history: History) -> None:
     """Tell what the replay has found, sort by sort."""
-    counts = (history.next_seq, len(history.transitions), len(history.site_no) - 1)
+    calls, applications = history.next_seq + history.administration.next_seq, len(history.status) - 1
+    counts = (calls, len(history.transitions), applications, calls, applications + history.site_count)
     told: set[Finding] = set()
     for (name, codes), count in zip(_OF_THE_HISTORY, counts, strict=True):
         found = [finding for finding in history.findings if finding.code.startswith(codes)]

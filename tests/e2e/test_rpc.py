@@ -3,54 +3,6 @@
 from __future__ import annotations
 
 import json
-import socket
-import subprocess
-import time
-import urllib.request
-
-import pytest
-
-from chain.node.anvil_process import find_anvil
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-@pytest.fixture
-def anvil():
-    """Starts anvils on demand: (URL, process)."""
-    binary = find_anvil()
-    if binary is None:
-        pytest.skip("anvil is not installed")
-    started = []
-
-    def start(*options):
-        port = free_port()
-        words = [str(binary), "--silent", "--port", str(port), "--accounts", "0", *options]
-        process = subprocess.Popen(words, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        started.append(process)
-        url = f"http://127.0.0.1:{port}"
-        question = urllib.request.Request(
-            url,
-            json.dumps({"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []}).encode(),
-            {"content-type": "application/json"},
-        )
-        for _ in range(100):
-            try:
-                urllib.request.urlopen(question, timeout=5).read()  # noqa: S310
-            except OSError:
-                time.sleep(0.05)
-            else:
-                return url, process
-        raise AssertionError("anvil did not start")
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
 
 
 def test_a_season_on_a_node_by_its_url(anvil, inside, tmp_path):

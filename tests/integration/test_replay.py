@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import copy
 import random
 
 import pytest
 
+from chain.keyring import ADMIN, CLERK, KEY_NAMES
 from chain.logs import season_logs
 from chain.replay import replay
-from fairalloc.ledger import Commit, OpenSeason, Record, SeasonNo, Submit, Topic
+from chain.rights import RIGHTS
+from fairalloc.ledger import NOBODY, Commit, OpenSeason, Record, SeasonNo, Submit, Topic
 from fairalloc.status import Status
-from tests.integration.test_contract import Bench, step
+from tests.chain_bench import Bench, step
 
 SEASON = SeasonNo(1)
 S = Status
@@ -93,22 +94,41 @@ def test_the_last_logs_left_out_show_in_the_contracts_state(told, monkeypatch):
 
     assert run(told, logs[:-2]).findings == ()
     monkeypatch.setattr(client, "season_logs", shortened)
-    (finding,) = bench.ledger.history(SEASON).findings
-    assert "contract's state" in str(finding)
+    found = bench.ledger.history(SEASON).findings
+    assert {finding.code for finding in found} == {"state.head", "state.status", "state.site"}
+    assert {finding.place for finding in found if finding.code != "state.head"} == {"application 3", "site 8"}
 
 
 def test_any_bit_of_a_log_that_is_turned_shows(told):
     _, logs, _ = told
     rng = random.Random(5)
-    for _ in range(1500):
-        changed = copy.deepcopy([dict(log) for log in logs])
-        log = rng.choice(changed)
-        data = bytearray.fromhex(log["data"][2:])
-        # Who opened the season stands in the transaction's signature; the head begins with chain, contract and rules.
-        first = 32 if log is changed[0] else 0
-        data[rng.randrange(first, len(data))] ^= 1 << rng.randrange(8)
-        log["data"] = "0x" + data.hex()
-        assert run(told, changed).findings
+    for _ in range(500):
+        place = rng.randrange(len(logs))
+        data = bytearray.fromhex(logs[place]["data"][2:])
+        data[rng.randrange(len(data))] ^= 1 << rng.randrange(8)
+        turned = {**logs[place], "data": "0x" + data.hex()}
+        assert run(told, [*logs[:place], turned, *logs[place + 1 :]]).findings
+    for place, log in enumerate(logs):
+        for which, topic in enumerate(log["topics"]):
+            bit = 1 << rng.randrange(160)
+            topics = [*log["topics"]]
+            topics[which] = f"0x{int(topic, 16) ^ bit:064x}"
+            assert run(told, [*logs[:place], {**log, "topics": topics}, *logs[place + 1 :]]).findings
+
+
+def test_the_administration_is_told_too(told):
+    bench, logs, timestamps = told
+    found = run(told, logs).administration
+    addresses = {name: bench.keyring.address(name) for name in KEY_NAMES}
+    assert found.rights == {addresses[name].lower(): mask for name, mask in RIGHTS.items()}
+    assert (found.admin, found.candidate, found.paused) == (addresses[ADMIN].lower(), NOBODY, False)
+    assert [call.seq for call in found.calls] == list(range(1 + len(KEY_NAMES)))
+    assert {call.actor for call in found.calls} == {addresses[ADMIN]}
+    assert all(call.timestamp == timestamps[call.block] for call in found.calls)
+    words = [call.what for call in found.calls]
+    assert words[0] == "deploys the contract and is its administrator"
+    assert f"gives {addresses[CLERK]} the rights of the clerk" in words
+    assert (found.next_seq, found.head) == tuple(bench.view("administration_state")[:2])
 
 
 def test_another_chain_contract_or_season_shows(told):

@@ -1,0 +1,48 @@
+"""What people did by hand: allowed by the rules of the contract, and told to everyone who audits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from fairalloc.instants import format_instant, instant_of_seconds
+from fairalloc.ledger import History
+from fairalloc.numbering import application_label
+from fairalloc.reasons import Reason
+from fairalloc.status import TRANSITIONS, Role, Status
+
+_BY_HAND = frozenset(
+    {
+        (int(Status.APPEALED), int(Status.ELIGIBLE)),
+        (int(Status.APPEALED), int(Status.CLOSED)),
+        (int(Status.CONFIRMED), int(Status.REVOKED)),
+    }
+)
+"""Transitions that follow from somebody's decision, not from a rule that can be computed again."""
+
+
+def recorded_overrides(history: History) -> Iterator[str]:
+    """Decisions on single applications, and what was done to keys and contract since the season was opened."""
+    for row in history.transitions:
+        before, after = int(row["before"]), int(row["status"])
+        if (before, after) in _BY_HAND:
+            who = " or ".join(str(role.name).lower() for role in Role if role & TRANSITIONS[before, Status(after)])
+            known = Reason(int(row["reason"])).name if int(row["reason"]) in set(Reason) else str(row["reason"])
+            yield (
+                f"call {row['seq']}, {_moment(int(row['timestamp']))}: {application_label(int(row['application_no']))}"
+                f" goes from {Status(before).name} to {Status(after).name} ({known}), by the {who}'s key"
+            )
+    for call in history.administration.calls:
+        if call.block >= history.first_block:
+            yield f"administration, call {call.seq}, {_moment(call.timestamp)}: {call.what}, by {call.actor}"
+
+
+def administration_remark(history: History) -> str:
+    """Who could do what on the contract, in one sentence."""
+    administration = history.administration
+    keys = sum(1 for mask in administration.rights.values() if mask)
+    paused = ", which is paused" if administration.paused else ""
+    return f"the contract{paused} is administered by {administration.admin}; {keys} keys have rights"
+
+
+def _moment(seconds: int) -> str:
+    return format_instant(instant_of_seconds(seconds))
