@@ -25,7 +25,7 @@ from chain.rpc import request
 from chain.rpc_node import RpcNode
 from fairalloc.errors import ChainUnavailableError
 from fairalloc.findings import Finding
-from fairalloc.ledger import SeasonHead, SeasonNo
+from fairalloc.ledger import History, SeasonNo
 from fairalloc.monitor import Anchor, Event, SeasonView, View
 
 _SHAPE = (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError)
@@ -75,7 +75,7 @@ class Watched:
         self._seasons: dict[SeasonNo, Replaying] = {}
         self._rights: list[tuple[Mapping[str, Any], int]] = []
         self._taken = 0
-        self._views: dict[SeasonNo, tuple[tuple[SeasonHead | None, int], SeasonView]] = {}
+        self._histories: dict[SeasonNo, tuple[int, History]] = {}
         self._events: list[Event] = []
         self._strange: list[Finding] = []
 
@@ -158,15 +158,14 @@ class Watched:
         return going
 
     def _season(self, node: Node, season_no: SeasonNo) -> SeasonView:
-        """A season's history, held against the contract's state where either has moved."""
-        ledger = LedgerClient(node, self._contract)
-        stands = ledger.season_head(season_no), self._taken
-        kept = self._views.get(season_no)
-        if kept is None or kept[0] != stands:
-            going = self._seasons[season_no]
-            history = ledger.against_state(going.history(), self._read.block)
-            self._views[season_no] = (stands, SeasonView(history, tuple(going.heads)))
-        return self._views[season_no][1]
+        """A season's history, held against the contract's state: storage may be overwritten without a log."""
+        going = self._seasons[season_no]
+        taken, history = self._histories.get(season_no, (-1, None))
+        if history is None or taken != self._taken:
+            history = going.history()
+            self._histories[season_no] = (self._taken, history)
+        held = LedgerClient(node, self._contract).against_state(history, self._read.block)
+        return SeasonView(held, tuple(going.heads))
 
 
 def _block_hash(w3: Web3, number: int) -> str | None:

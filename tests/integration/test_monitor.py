@@ -231,6 +231,20 @@ def test_a_node_that_hides_a_whole_season_is_found(city):
         assert alerts  # nothing in the logs tells, but the contract does
 
 
+@pytest.mark.skipif(find_anvil() is None, reason="anvil is not installed")
+def test_storage_that_was_overwritten_without_a_transaction_is_found(city):
+    judge = monitor(city)
+    with city.serving() as server:
+        city.write(server, *story())
+        watched = Watched(server.url, city.address)
+        assert look(judge, server, watched=watched)[0] == []
+        # The administrator's address is the contract's first word.
+        engine = server.gateway.node._engine
+        assert "error" not in engine.ask("anvil_setStorageAt", [city.address, "0x0", "0x" + "00" * 31 + "07"])
+        alerts = look(judge, server, watched=watched)[0]
+        assert codes(alerts) == ["state.rights"]
+
+
 def test_a_log_that_the_contract_does_not_write_is_found(city):
     def foreign(logs):
         logs[-1]["topics"] = ["0x" + "ab" * 32]
