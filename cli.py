@@ -7,7 +7,7 @@ import sys
 import typer
 
 from fairalloc import console
-from fairalloc.commands import applicant, auditing, drawing, monitor, node, record, season
+from fairalloc.commands import applicant, auditing, drawing, monitor, node, receipts, record, season
 from fairalloc.errors import FairallocError
 
 app = typer.Typer(
@@ -34,6 +34,7 @@ for command in (
 ):
     app.command(name=command.__name__.strip("_"))(command)
 app.add_typer(node.app, name="node")
+app.add_typer(receipts.app, name="receipt")
 
 
 def main() -> None:

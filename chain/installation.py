@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from chain.client import LedgerClient, deploy
+from chain.client import LedgerClient, contract_address, deploy
 from chain.keyring import Keyring, default_password
 from chain.node.embedded import EmbeddedNode
 from chain.node.follower import is_copy
@@ -74,6 +74,13 @@ class Installation:
         keyring = self._keyring()
         with self.node() as node:
             yield LedgerClient(node, deploy(node, keyring), keyring)
+
+    @contextmanager
+    def reading(self) -> Iterator[LedgerClient]:
+        """The contract on the node as it stands there: nothing is deployed, and nothing can be signed."""
+        address = contract_address(self._keyring())
+        with self.node() as node:
+            yield LedgerClient(node, address)
 
     def _keyring(self) -> Keyring:
         keys = self.folder / "keys"

@@ -11,6 +11,7 @@ from fairalloc import console
 from fairalloc.bundle.folder import write_bundle
 from fairalloc.commands.options import DEFAULT_STATE, Db, Json, Out, Rpc, SeasonOption, State
 from fairalloc.commands.workspace import Workspace
+from fairalloc.ports import Stage
 from fairalloc.services.bundling import bundle_files
 from fairalloc.services.context import SeasonContext, find_season
 from fairalloc.services.publishing import publish as publish_outbox
@@ -38,7 +39,11 @@ def publish(
         return
     with workspace.chain().ledger() as ledger:
         sent = publish_outbox(tools.store, ledger, record.season_no, tools.progress)
-        files = bundle_files(tools.store, SeasonContext.load(tools.store, record), ledger)
-    write_bundle(out_dir, files)
+        context = SeasonContext.load(tools.store, record)
+        files = bundle_files(tools.store, context, ledger) if context.reached(Stage.ALLOCATED) else {}
+    if files:
+        write_bundle(out_dir, files)
+    else:
+        console.say(f"season {record.season_id} is {record.stage}: there is a bundle once it is allocated")
     facts = {"calls sent": sent.calls, "transitions": sent.transitions, "gas": sent.gas}
     console.show(f"Season {record.season_id}", facts, as_json=as_json)

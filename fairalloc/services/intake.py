@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
-from fairalloc.commitment import SALT_BYTES, application_record, commitment
+from fairalloc.commitment import SALT_BYTES, application_records, commitment
 from fairalloc.errors import StateConflictError
-from fairalloc.ledger import BATCH_SIZE, ApplicationNo, LedgerCall, OpenSeason, SeasonNo, Submit
+from fairalloc.ledger import BATCH_SIZE, ApplicationNo, Commit, LedgerCall, OpenSeason, SeasonNo, Submit, Topic
+from fairalloc.merkle import merkle_root
 from fairalloc.model import Application, SeasonInput, Site
 from fairalloc.numbering import number_applications, submission_order
 from fairalloc.ports import Registration, SeasonRecord, Store
@@ -24,9 +25,9 @@ def import_season(store: Store, rules: Rules, rules_text: str, season: SeasonInp
     Raises:
         StateConflictError: when a different season of that id is already there.
     """
-    applicants = {applicant.applicant_id: applicant for applicant in season.applicants}
+    known_records = application_records(season)
     ordered = sorted(season.applications, key=submission_order)
-    records = [application_record(application, applicants[application.applicant_id]) for application in ordered]
+    records = [known_records[application.application_id] for application in ordered]
     digest = _source_digest(rules_text, season, records)
     known = store.find_season(rules.season.id)
     if known is not None:
@@ -55,14 +56,16 @@ def _register(application: Application, number: ApplicationNo, record: bytes, sa
 
 
 def _registration_calls(
-    season_no: SeasonNo, rules_digest: bytes, site_count: int, registrations: Iterable[Registration]
+    season_no: SeasonNo, rules_digest: bytes, site_count: int, registrations: Sequence[Registration]
 ) -> Iterator[LedgerCall]:
+    """Open, register everybody, and close the register by its root: from then on nobody can be put in or left out."""
     yield OpenSeason(season_no, rules_digest, site_count)
     rest = iter(registrations)
     seq = 1
     while batch := tuple(registration.commitment for registration in islice(rest, BATCH_SIZE)):
         yield Submit(season_no, seq, batch)
         seq += 1
+    yield Commit(season_no, seq, Topic.REGISTER, merkle_root([one.commitment for one in registrations]))
 
 
 def _source_digest(rules_text: str, season: SeasonInput, records: Iterable[bytes]) -> bytes:

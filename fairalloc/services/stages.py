@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from fairalloc.allocation import AllocationRequest, Solve
 from fairalloc.bundle.files import certificate_file, outcome_file, screening_file
+from fairalloc.bundle.register import COMMITMENTS, commitments_file
 from fairalloc.bundle.statements import allocation_statement, freeze_statement
 from fairalloc.canonical import csv_rows, json_bytes, sha256
 from fairalloc.errors import VerificationFailedError
@@ -107,12 +108,14 @@ def allocate_season(store: Store, context: SeasonContext, solve: Solve, check: C
 
 
 def _frozen_files(store: Store, context: SeasonContext) -> dict[str, bytes]:
-    """The input files and the screening."""
-    screening = store.document(context.record.season_no, SCREENING)
+    """The input files, the register and the screening."""
+    season_no = context.record.season_no
+    screening = store.document(season_no, SCREENING)
     if screening is None:
         context.require(Stage.SCREENED)
         raise AssertionError("a screened season has its screening")  # unreachable: advance() stores both or none
-    return {**context.inputs, SCREENING: screening}
+    register = commitments_file(store.registrations(season_no))
+    return {**context.inputs, COMMITMENTS: register, SCREENING: screening}
 
 
 def _records(season_no: SeasonNo, seq: int, transitions: Sequence[Transition]) -> Iterator[LedgerCall]:

@@ -162,15 +162,15 @@ def test_the_outbox_remembers_what_was_signed_and_mined(store):
     no = record.season_no
     screened(store, record, 60)
     waiting = store.outbox(no)
-    assert [entry.call.seq for entry in waiting] == list(range(3))
+    assert [entry.call.seq for entry in waiting] == list(range(4))
     store.mark_signed([SignedCall(no, 0, b"raw", b"h" * 32)])
     assert store.outbox(no)[0].signed == SignedCall(no, 0, b"raw", b"h" * 32)
     mined = MinedCall(no, 0, b"h" * 32, 12, b"b" * 32, 21_000)
     store.mark_mined([mined])
-    assert [entry.call.seq for entry in store.outbox(no)] == [1, 2]
+    assert [entry.call.seq for entry in store.outbox(no)] == [1, 2, 3]
     assert store.outbox(no, unmined_only=False)[0].mined == mined
     history = store.history_of(no, ApplicationNo(1))
-    assert [(past.transition.status, past.seq) for past in history] == [(Status.SUBMITTED, 1), (Status.ELIGIBLE, 2)]
+    assert [(past.transition.status, past.seq) for past in history] == [(Status.SUBMITTED, 1), (Status.ELIGIBLE, 3)]
     assert store.document(no, "a") == b"\x00\xff"
 
 
@@ -233,5 +233,5 @@ def test_killed_while_it_writes_a_season_is_there_or_not(moment, url):
     assert store.load_input(record.season_no) == made.season
     statuses = {s.status for s in store.standings(record.season_no)}
     assert statuses == ({Status.SUBMITTED} if record.stage == Stage.IMPORTED else {Status.ELIGIBLE})
-    assert len(store.outbox(record.season_no)) == 3 + (record.stage == Stage.SCREENED)
+    assert len(store.outbox(record.season_no)) == 4 + (record.stage == Stage.SCREENED)
     store.close()
