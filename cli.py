@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from fairalloc import console
-from fairalloc.commands import applicant, auditing, drawing, operations, receipts, record, season
+from fairalloc.commands import applicant, auditing, drawing, monitor, node, operations, receipts, record, season
 from fairalloc.errors import FairallocError
 from fairalloc.logs import LogFormat, LogLevel, note, start_logging
 
@@ -34,12 +34,14 @@ for command in (
     auditing.verify,
     auditing.audit,
     auditing.report,
-    record.export,
+    node.export,
+    monitor.monitor,
     operations.doctor,
     operations.backup,
     operations.restore,
 ):
     app.command(name=command.__name__.strip("_"))(command)
+app.add_typer(node.app, name="node")
 app.add_typer(receipts.app, name="receipt")
 
 app.add_typer(operations.keys, name="keys")

@@ -119,8 +119,12 @@ class LedgerClient:
         """See :class:`fairalloc.ports.Ledger`."""
         read = season_logs(self._node.w3, self._address, season_no)
         history = replay(season_no, self._node.w3.eth.chain_id, self._address, read.logs, read.timestamps)
+        return self.against_state(history, read.last_block)
+
+    def against_state(self, history: History, block: int) -> History:
+        """A history with what the contract's own state, as of a block, says against it."""
         # Logs left out at the end break no sequence, storage that was overwritten leaves no log: the contract tells.
-        found = state_findings(self._node.w3, self._address, history, read.last_block)
+        found = state_findings(self._node.w3, self._address, history, block)
         return replace(history, findings=(*history.findings, *found))
 
     def _head_at(self, season_no: SeasonNo, block: BlockIdentifier) -> SeasonHead | None:

@@ -11,7 +11,11 @@ from typing import Literal
 from chain.client import LedgerClient
 from chain.deployment import administer, contract_there, grant_missing, open_contract
 from chain.keyring import ADMIN, KEY_NAMES, Keyring, default_password, keys_held
+from chain.node.embedded import EmbeddedNode
+from chain.node.follower import is_copy
+from chain.node.journal import has_begun
 from chain.node.manager import open_node
+from chain.node.running import running_url
 from chain.node_port import Node
 from chain.rotation import Rotation, end_rotations, rotate
 from chain.rpc_node import RpcNode
@@ -34,16 +38,41 @@ class Installation:
     engine: Literal["py-evm", "auto"]
     password: str | None
 
+    @property
+    def chain_folder(self) -> Path:
+        """Where the embedded chain's journal is."""
+        return self.folder / "node"
+
+    def embedded(self) -> EmbeddedNode:
+        """The embedded node, opened in this process; a chain that begins here knows the installation's keys.
+
+        Raises:
+            StateConflictError: another process has it open.
+        """
+        # A chain that has begun may be a replica: its folder is no place for keys.
+        funded = () if has_begun(self.chain_folder) else self.keyring().addresses()
+        return open_node(self.chain_folder, funded, prefer=self.engine)
+
     @contextmanager
     def node(self) -> Iterator[Node]:
-        """The node by URL, or the embedded one."""
-        own = self.rpc or open_node(self.folder / "node", self.keyring().addresses(), prefer=self.engine)
-        with closing(RpcNode(own) if isinstance(own, str) else own) as node:
+        """The node by URL, the embedded one where another process serves it, or the embedded one opened here."""
+        url = self.rpc or running_url(self.chain_folder)
+        with closing(self.embedded() if url is None else RpcNode(url)) as node:
             yield node
 
     @contextmanager
     def ledger(self) -> Iterator[LedgerClient]:
-        """The contract on the node, deployed if it is not there yet; a rotation of keys that has begun is ended."""
+        """The contract on the node, deployed if it is not there yet; a rotation of keys that has begun is ended.
+
+        Raises:
+            StateConflictError: the chain here is a copy of somebody else's.
+        """
+        if self.rpc is None and is_copy(self.chain_folder):
+            raise StateConflictError(
+                "node.copy",
+                f"{self.chain_folder} holds a copy of somebody else's chain, to which nothing is written",
+                "name another --state, or a node by --rpc",
+            )
         keyring = self.keyring()
         with self.node() as node:
             address = open_contract(node, keyring, self.folder)

@@ -271,6 +271,54 @@ class _Replay:
         self.findings.append(Finding.of(code, f"call {seq}: {words}"))
 
 
+class Replaying:
+    """A replay that goes on: it takes logs of the season and of the administration in the order of the chain, and
+    tells the history at any time.
+
+    Attributes:
+        heads: the head after each call, from call 0 on, as far as calls follow each other.
+    """
+
+    def __init__(self, season_no: SeasonNo, chain_id: int, contract: str) -> None:
+        findings: list[Finding] = []
+        administration = AdministrationReplay(chain_id, contract, findings)
+        self._state = _Replay(season_no, chain_id, contract, findings, administration)
+        self.heads: list[bytes] = []
+
+    def take(self, log: Mapping[str, Any], timestamp: int) -> None:
+        """Apply one log, a JSON-RPC object; one that cannot be read becomes a finding."""
+        try:
+            self._state.take(log, timestamp)
+        except _UNREADABLE as error:
+            self._state.findings.append(Finding.of("history.unreadable", f"{_place(log)}: {error}"))
+        if self._state.next_seq == len(self.heads) + 1:
+            self.heads.append(self._state.head)
+
+    def history(self) -> History:
+        """The history so far."""
+        state = self._state
+        return History(
+            season_no=state.season_no,
+            rules_hash=state.rules_hash,
+            site_count=state.site_count,
+            head=state.head,
+            next_seq=state.next_seq,
+            first_block=state.first_block,
+            last_block=state.last_block,
+            commitments=tuple(state.commitments),
+            commits=tuple(state.commits),
+            calls=tuple(state.calls),
+            transitions=np.array(state.rows, dtype=TRANSITION_DTYPE),
+            status=np.array(state.status, dtype=np.int64),
+            site_no=np.array(state.site_no, dtype=np.int64),
+            width=np.array(state.width, dtype=np.int64),
+            reason=np.array(state.reason, dtype=np.int64),
+            closed=state.closed,
+            administration=state.administration.result(),
+            findings=tuple(state.findings),
+        )
+
+
 def replay(
     season_no: SeasonNo,
     chain_id: int,
@@ -287,33 +335,10 @@ def replay(
         logs: of the contract, in the order of the chain.
         timestamps: of the blocks, by number.
     """
-    findings: list[Finding] = []
-    state = _Replay(season_no, chain_id, contract, findings, AdministrationReplay(chain_id, contract, findings))
+    going = Replaying(season_no, chain_id, contract)
     for log in logs:
-        try:
-            state.take(log, timestamps.get(int(log["blockNumber"], 16), 0))
-        except _UNREADABLE as error:
-            findings.append(Finding.of("history.unreadable", f"{_place(log)}: {error}"))
-    return History(
-        season_no=season_no,
-        rules_hash=state.rules_hash,
-        site_count=state.site_count,
-        head=state.head,
-        next_seq=state.next_seq,
-        first_block=state.first_block,
-        last_block=state.last_block,
-        commitments=tuple(state.commitments),
-        commits=tuple(state.commits),
-        calls=tuple(state.calls),
-        transitions=np.array(state.rows, dtype=TRANSITION_DTYPE),
-        status=np.array(state.status, dtype=np.int64),
-        site_no=np.array(state.site_no, dtype=np.int64),
-        width=np.array(state.width, dtype=np.int64),
-        reason=np.array(state.reason, dtype=np.int64),
-        closed=state.closed,
-        administration=state.administration.result(),
-        findings=tuple(findings),
-    )
+        going.take(log, timestamps.get(int(log["blockNumber"], 16), 0))
+    return going.history()
 
 
 def _hash(log: Mapping[str, Any], name: str) -> bytes:

@@ -1,4 +1,4 @@
-"""What goes to the chain: `publish`, `export`."""
+"""What goes to the chain: `publish`."""
 
 from __future__ import annotations
 
@@ -47,14 +47,3 @@ def publish(
         console.say(f"season {record.season_id} is {record.stage}: there is a bundle once it is allocated")
     facts = {"calls sent": sent.calls, "transitions": sent.transitions, "gas": sent.gas}
     console.show(f"Season {record.season_id}", facts, as_json=as_json)
-
-
-def export(file: Annotated[Path, typer.Argument(help="File to write.")], state: State = DEFAULT_STATE) -> None:
-    """Write the embedded chain to a text file, for auditors to execute again.
-
-    Example: fairalloc export chain.jsonl
-    """
-    from chain.node.export import export_journal
-
-    export_journal(state / "node", file)
-    console.out.print(str(file), soft_wrap=True)
