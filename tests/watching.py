@@ -10,8 +10,9 @@ from typing import Any
 
 from eth_utils.address import to_checksum_address
 
-from chain.client import LedgerClient, contract_address, deploy
+from chain.client import LedgerClient
 from chain.contract.artifact import artifact
+from chain.deployment import contract_address, deploy
 from chain.keyring import Keyring
 from chain.node import EmbeddedNode, Preference, open_node
 from chain.node.gateway import Gateway

@@ -221,8 +221,8 @@ class EmbeddedNode:
             self._usable = False
             raise _differs(self.header, block.number, expected, block_hash)
         self._advance(block, block_hash)
-        seconds = round(time.perf_counter() - started, 3)
-        note(_log, logging.DEBUG, "node.block", block=block.number, transactions=len(block.transactions), seconds=seconds)
+        told = {"block": block.number, "transactions": len(block.transactions)}
+        note(_log, logging.DEBUG, "node.block", **told, seconds=round(time.perf_counter() - started, 3))
 
     def _recover(self) -> None:
         if (found := self._engine.block_hash(0)) != self._block_hash:
