@@ -291,3 +291,98 @@ def test_alter_what_somebody_applied_for(city, receipt):
     edit_rows(city.folder / "bundle", "applications.csv", lambda rows: rows[6].update(choices="*"))
     rewrite_manifest(city.folder / "bundle")
     assert "receipt.altered-row" in verify_receipt(city, receipt)
+
+
+# Somebody else watches.
+
+
+@pytest.fixture
+def own_city(tmp_path, anvil):
+    """A season on a node that a test may take blocks back from."""
+    url, _ = anvil(*FREE)
+    run_inside(tmp_path, "run", "--synthetic", 60, "--out", "bundle", "--rpc", url)
+    return City(tmp_path, url)
+
+
+@pytest.fixture
+def watch(own_city):
+    """A second organisation's monitor, which has looked once already: looks again and tells its alerts by code."""
+
+    def look(*urls):
+        nodes = [word for url in (urls or (own_city.url,)) for word in ("--rpc", url)]
+        words = (
+            "monitor",
+            "--contract",
+            own_city.chain["contract"],
+            *nodes,
+            "--once",
+            "--state",
+            "watch.json",
+            "--json",
+        )
+        done = run_inside(own_city.folder, *words, expect=None)
+        told = [json.loads(line) for line in done.stdout.splitlines()]
+        alerts = {line["code"] for line in told if line["level"] == "alert"}
+        assert done.returncode == (5 if alerts else 0)
+        return alerts
+
+    assert look() == set()
+    return look
+
+
+def commit_at(city, topic, digest, seconds=None):
+    """One more call of the season, in a block of that time."""
+    season_no, _ = season_of(city)
+    if seconds is not None:
+        ask(city.url, "evm_setNextBlockTimestamp", seconds)
+    with Installation(city.folder / ".fairalloc", city.url, "auto", None).ledger() as ledger:
+        head = ledger.season_head(season_no)
+        ledger.send(ledger.sign([Commit(season_no, head.next_seq, topic, digest)]))
+
+
+def test_rewrite_history(own_city, watch):
+    """The last block is taken back and another call put in its place, with every signature in order."""
+    ask(own_city.url, "anvil_rollback", 1)
+    commit_at(own_city, Topic.DRAW, b"w" * 32)
+    assert "monitor.rewritten" in watch()
+    assert {"chain.identity", "history.head", "heads.chain"} & own_city.audit()
+
+
+def test_truncate_history(own_city, watch):
+    ask(own_city.url, "anvil_rollback", 1)
+    assert watch() == {"monitor.truncated"}
+    assert {"chain.identity", "heads.chain", "chain.status"} <= own_city.audit()
+
+
+def test_back_date_a_call(own_city, watch):
+    """The same call of the same key, in a block that says it was an hour earlier."""
+    now = int(ask(own_city.url, "eth_getBlockByNumber", "latest", False)["timestamp"], 16)
+    commit_at(own_city, Topic.DRAW, b"t" * 32, now + 3_700)
+    assert watch() == set()
+    ask(own_city.url, "anvil_rollback", 1)
+    commit_at(own_city, Topic.DRAW, b"t" * 32, now + 100)
+    assert "monitor.rewritten" in watch()
+
+
+def test_back_date_the_register(city, receipt):
+    """What is told of the register's time is earlier than the holder's receipt says."""
+
+    def earlier(method, _params, result):
+        if method == "eth_getLogs":
+            return [{**log, "blockTimestamp": hex(int(log["blockTimestamp"], 16) - 86_400)} for log in result]
+        if method == "eth_getBlockByNumber":
+            return {**result, "timestamp": hex(int(result["timestamp"], 16) - 86_400)}
+        return result
+
+    with lying(city.url, earlier) as url:
+        city.url = url
+        assert "receipt.chain" in verify_receipt(city, receipt)
+
+
+def test_serve_two_views(own_city, watch, anvil):
+    """One node for the city, another for the public: the same past, and one call that differs."""
+    public, _ = anvil(*FREE, "--fork-url", own_city.url)
+    other = City(own_city.folder, public)
+    commit_at(own_city, Topic.DRAW, b"1" * 32)
+    commit_at(other, Topic.DRAW, b"2" * 32)
+    assert "monitor.split-view" in watch(own_city.url, public)
