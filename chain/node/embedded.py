@@ -22,6 +22,7 @@ from web3.types import TxReceipt
 from chain.node.journal import Journal, JournalBlock, JournalHeader
 from chain.node.raw_transaction import RawTransaction, TransactionRefusedError, read_raw_transaction
 from fairalloc.errors import ChainUnavailableError, FairallocError, VerificationFailedError
+from fairalloc.ports import Answer
 
 Clock = Callable[[], float]
 """Seconds since 1970; block timestamps are its whole seconds, moved up where two blocks would share one."""
@@ -106,18 +107,27 @@ class EmbeddedNode:
             ChainUnavailableError: the node has failed or is closed; open it again.
         """
         with self._submitting:
-            self._require_usable()
-            asked = [read_raw_transaction(bytes(raw), self.header.chain_id) for raw in raw_transactions]
-            news = {each.tx_hash: each for each in asked if not self._journal.has_transaction(each.tx_hash)}
-            for chunk in pack_blocks(list(news.values()), self.header.block_gas_limit):
-                self._add_block(chunk)
+            asked = self._execute(raw_transactions)
             return [self.w3.eth.get_transaction_receipt(HexStr("0x" + each.tx_hash.hex())) for each in asked]
+
+    def offer(self, raw_transactions: Sequence[bytes]) -> list[Answer]:
+        """As :meth:`submit`, but the receipts are left to whoever wants them."""
+        with self._submitting:
+            return [Answer.TAKEN for _ in self._execute(raw_transactions)]
 
     def close(self) -> None:
         """End the engine and release the journal; harmless when repeated."""
         self._usable = False
         self._engine.close()
         self._journal.close()
+
+    def _execute(self, raw_transactions: Sequence[bytes]) -> list[RawTransaction]:
+        self._require_usable()
+        asked = [read_raw_transaction(bytes(raw), self.header.chain_id) for raw in raw_transactions]
+        news = {each.tx_hash: each for each in asked if not self._journal.has_transaction(each.tx_hash)}
+        for chunk in pack_blocks(list(news.values()), self.header.block_gas_limit):
+            self._add_block(chunk)
+        return asked
 
     def _add_block(self, chunk: Sequence[RawTransaction]) -> None:
         block = JournalBlock(
