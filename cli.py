@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import sys
+from typing import Annotated
 
 import typer
 
 from fairalloc import console
-from fairalloc.commands import applicant, auditing, drawing, record, season
+from fairalloc.commands import applicant, auditing, drawing, monitor, node, operations, receipts, record, season
 from fairalloc.errors import FairallocError
+from fairalloc.logs import LogFormat, LogLevel, note, start_logging
+
+_log = logging.getLogger("fairalloc.cli")
 
 app = typer.Typer(
     help="Gives out a city's weekend-fair stall sites by published rules, with a proof that anyone can check.",
@@ -29,9 +34,31 @@ for command in (
     auditing.verify,
     auditing.audit,
     auditing.report,
-    record.export,
+    node.export,
+    monitor.monitor,
+    operations.doctor,
+    operations.backup,
+    operations.restore,
 ):
     app.command(name=command.__name__.strip("_"))(command)
+app.add_typer(node.app, name="node")
+app.add_typer(receipts.app, name="receipt")
+
+app.add_typer(operations.keys, name="keys")
+
+
+@app.callback()
+def logged(
+    log_format: Annotated[
+        LogFormat, typer.Option("--log-format", envvar="FAIRALLOC_LOG", help="How a line of the log on stderr looks.")
+    ] = LogFormat.TEXT,
+    log_level: Annotated[
+        LogLevel | None,
+        typer.Option("--log-level", envvar="FAIRALLOC_LOG_LEVEL", help="The least to log: info in JSON, else warning."),
+    ] = None,
+) -> None:
+    """What holds for every command: the log."""
+    start_logging(log_format, log_level or (LogLevel.INFO if log_format is LogFormat.JSON else LogLevel.WARNING))
 
 
 def main() -> None:
@@ -39,6 +66,7 @@ def main() -> None:
     try:
         app()
     except FairallocError as error:
+        note(_log, logging.INFO, "command.failed", code=error.code, exit_code=int(error.exit_code))
         console.show_error(error)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:

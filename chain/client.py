@@ -8,27 +8,25 @@ from dataclasses import replace
 from functools import cache, cached_property
 from typing import Any
 
+from eth_account import Account
 from eth_hash.auto import keccak
 from eth_utils.address import to_checksum_address
 from web3 import Web3
-from web3.types import Nonce, RPCEndpoint, TxReceipt
-from web3.utils import get_create_address
+from web3.types import RPCEndpoint
 
 from chain.abi import WORD, array_after, words
-from chain.contract.artifact import artifact
 from chain.expected import Circumstances, computed_heads, stated_circumstances
 from chain.fees import Fee, offered, present_price, quote, raised
 from chain.gas import estimate, gas_limit
 from chain.inclusion import Inclusions
-from chain.keyring import ADMIN, ALLOCATOR, CLERK, DESK, REGISTRAR, Keyring
+from chain.keyring import ALLOCATOR, CLERK, DESK, REGISTRAR, Keyring
 from chain.logs import season_logs
 from chain.node_port import Node
 from chain.records import pack
 from chain.replay import replay
-from chain.rights import RIGHTS
 from chain.rpc import request
 from chain.state import state_findings
-from fairalloc.errors import ChainUnavailableError, StateConflictError, VerificationFailedError
+from fairalloc.errors import ChainUnavailableError, StateConflictError
 from fairalloc.ledger import (
     ChainIdentity,
     Commit,
@@ -53,43 +51,6 @@ _STATE_BYTES = 6 * 32
 _KEY_OF_ROLE = ((Role.CLERK, CLERK), (Role.ALLOCATOR, ALLOCATOR), (Role.DESK, DESK))
 
 
-def contract_address(keyring: Keyring) -> str:
-    """Where the contract of these keys lives: the address that the admin key's first transaction creates."""
-    return str(get_create_address(to_checksum_address(keyring.address(ADMIN)), Nonce(0)))
-
-
-def deploy(node: Node, keyring: Keyring, fees: FeeMode = FeeMode.AUTO) -> str:
-    """Deploy the contract and grant the roles' rights; what is there already is left as it is.
-
-    Raises:
-        ChainUnavailableError: when the node refuses.
-        VerificationFailedError: when other code is at the contract's address.
-    """
-    address = contract_address(keyring)
-    if not bytes(node.w3.eth.get_code(to_checksum_address(address))):
-        raw, _ = keyring.sign(
-            ADMIN, _transaction(_fees(node.w3, fees), keyring.address(ADMIN), None, artifact().bytecode, 0)
-        )
-        _succeeded(node.submit([raw]), "deploying the contract")
-    _check_code(node.w3, address)
-    contract = node.w3.eth.contract(address=to_checksum_address(address), abi=artifact().abi)
-    missing = {
-        name: mask
-        for name, mask in RIGHTS.items()
-        if contract.functions.rights(to_checksum_address(keyring.address(name))).call() != mask
-    }
-    nonce = node.w3.eth.get_transaction_count(to_checksum_address(keyring.address(ADMIN)))
-    grants = []
-    for offset, (name, mask) in enumerate(missing.items()):
-        data = bytes.fromhex(contract.encode_abi("grant", args=[keyring.address(name), mask])[2:])
-        raw, _ = keyring.sign(
-            ADMIN, _transaction(_fees(node.w3, fees), keyring.address(ADMIN), address, data, nonce + offset)
-        )
-        grants.append(raw)
-    _succeeded(node.submit(grants), "granting rights")
-    return address
-
-
 def require_chain(w3: Web3, pinned: ChainIdentity) -> None:
     """Refuse another chain than the one a season was first published on.
 
@@ -103,9 +64,9 @@ def require_chain(w3: Web3, pinned: ChainIdentity) -> None:
 class LedgerClient:
     """One contract on one node. Without a keyring it only reads."""
 
-    def __init__(self, node: Node, address: str, keyring: Keyring | None = None, fees: FeeMode = FeeMode.AUTO) -> None:
+    def __init__(self, node: Node, address: str, keyring: Keyring | None = None, fees: FeeMode | None = None) -> None:
         self._node = node
-        self._fees = fees
+        self._fees = fees or node.fees
         self._address = to_checksum_address(address)
         self._keyring = keyring
 
@@ -154,14 +115,19 @@ class LedgerClient:
         for place, (call, name, nonce) in enumerate(zip(calls, names, nonces, strict=True)):
             fee = _above(over[place], now) if over else now
             terms = {"chainId": self._chain_id, "gas": min(limit, estimate(call)), **fee.fields()}
-            transaction = _transaction(terms, keyring.address(name), self._address, _calldata(call), nonce)
-            raw, tx_hash = keyring.sign(name, transaction)
+            unsigned = transaction(terms, keyring.address(name), self._address, _calldata(call), nonce)
+            raw, tx_hash = keyring.sign(name, unsigned)
             signed.append(SignedCall(call.season_no, call.seq, raw, tx_hash, nonce))
         return signed
 
     def offer(self, signed: Sequence[SignedCall]) -> Sequence[Answer]:
         """See :class:`fairalloc.ports.Ledger`."""
         return self._node.offer([call.raw for call in signed])
+
+    def is_ours(self, signed: SignedCall) -> bool:
+        """See :class:`fairalloc.ports.Ledger`."""
+        ours = () if self._keyring is None else self._keyring.addresses()
+        return str(Account.recover_transaction(signed.raw)) in ours
 
     def refusal(self, call: LedgerCall) -> str | None:
         """See :class:`fairalloc.ports.Ledger`."""
@@ -228,8 +194,12 @@ class LedgerClient:
         """See :class:`fairalloc.ports.Ledger`."""
         read = season_logs(self._node.w3, self._address, season_no)
         history = replay(season_no, self._chain_id, self._address, read.logs, read.timestamps)
+        return self.against_state(history, read.last_block)
+
+    def against_state(self, history: History, block: int) -> History:
+        """A history with what the contract's own state, as of a block, says against it."""
         # Logs left out at the end break no sequence, storage that was overwritten leaves no log: the contract tells.
-        found = state_findings(self._node.w3, self._address, history, read.last_block)
+        found = state_findings(self._node.w3, self._address, history, block)
         return replace(history, findings=(*history.findings, *found))
 
     def _head_at(self, season_no: SeasonNo, block: int | str) -> SeasonHead | None:
@@ -263,8 +233,8 @@ class LedgerClient:
     def _reason(self, call: SignedCall) -> str:
         """Why the contract refused, as far as the node can still tell."""
         try:
-            transaction = self._node.w3.eth.get_transaction(call.tx_hash)  # type: ignore[arg-type]
-            self._node.w3.eth.call({"from": transaction["from"], "to": self._address, "data": transaction["input"]})
+            sent = self._node.w3.eth.get_transaction(call.tx_hash)  # type: ignore[arg-type]
+            self._node.w3.eth.call({"from": sent["from"], "to": self._address, "data": sent["input"]})
         except Exception as error:  # noqa: BLE001  whatever the node says is the answer
             return str(error)
         return "out of gas, or the state has changed since"
@@ -310,9 +280,10 @@ def _selector(signature: str) -> bytes:
     return keccak(signature.encode())[:4]
 
 
-def _fees(w3: Web3, mode: FeeMode) -> dict[str, Any]:
+def fees(node: Node) -> dict[str, Any]:
     """The parts of a transaction that the chain decides: its id, the gas allowed and what gas costs now."""
-    return {"chainId": w3.eth.chain_id, "gas": gas_limit(w3), **quote(w3, mode).fields()}
+    w3 = node.w3
+    return {"chainId": w3.eth.chain_id, "gas": gas_limit(w3), **quote(w3, node.fees).fields()}
 
 
 def _above(versions: Sequence[SignedCall], now: Fee) -> Fee:
@@ -323,22 +294,7 @@ def _above(versions: Sequence[SignedCall], now: Fee) -> Fee:
     return raised(next((fee for fee in before if fee.most), before[0]), before[-1], now)
 
 
-def _transaction(fees: Mapping[str, Any], sender: str, to: str | None, data: bytes, nonce: int) -> dict[str, Any]:
+def transaction(terms: Mapping[str, Any], sender: str, to: str | None, data: bytes, nonce: int) -> dict[str, Any]:
     """An unsigned transaction."""
-    transaction = {**fees, "from": sender, "nonce": nonce, "value": 0, "data": data}
-    return transaction if to is None else transaction | {"to": to_checksum_address(to)}
-
-
-def _check_code(w3: Web3, address: str) -> None:
-    found = keccak(bytes(w3.eth.get_code(to_checksum_address(address))))
-    if found != artifact().code_hash:
-        raise VerificationFailedError(
-            "chain.code",
-            [f"the code at {address} is not this program's contract"],
-            "use the keys and the program version that it was deployed with",
-        )
-
-
-def _succeeded(receipts: Sequence[TxReceipt], what: str) -> None:
-    if not all(receipt["status"] == 1 for receipt in receipts):
-        raise ChainUnavailableError("chain.reverted", f"{what} failed on chain", "see the node's own log")
+    unsigned = {**terms, "from": sender, "nonce": nonce, "value": 0, "data": data}
+    return unsigned if to is None else unsigned | {"to": to_checksum_address(to)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,7 +36,21 @@ def season_logs(w3: Web3, contract: str, season_no: int) -> SeasonLogs:
     last = int(request(w3, "eth_blockNumber", []), 16)
     of_the_season = [list(map(_topic, SEASON_EVENTS)), season_topic(season_no)]
     of_the_administration = [list(map(_topic, ADMINISTRATION_EVENTS))]
-    logs = [*_chunks(w3, contract, of_the_season, last), *_chunks(w3, contract, of_the_administration, last)]
+    return _read(w3, contract, [of_the_season, of_the_administration], 0, last)
+
+
+def contract_logs(w3: Web3, contract: str, first: int, last: int) -> SeasonLogs:
+    """Everything that a contract has logged from one block to another, whatever it is about.
+
+    Raises:
+        ChainUnavailableError: when the node does not answer.
+    """
+    return _read(w3, contract, [[]], first, last)
+
+
+def _read(w3: Web3, contract: str, wanted: Sequence[list[Any]], first: int, last: int) -> SeasonLogs:
+    """The logs of any of some topics from one block to another, in order."""
+    logs = [log for topics in wanted for log in _chunks(w3, contract, topics, first, last)]
     logs.sort(key=lambda log: (int(log["blockNumber"], 16), int(log["logIndex"], 16)))
     timestamps: dict[int, int] = {}
     for log in logs:
@@ -49,8 +63,8 @@ def season_logs(w3: Web3, contract: str, season_no: int) -> SeasonLogs:
     return SeasonLogs(logs, timestamps, last)
 
 
-def _chunks(w3: Web3, contract: str, topics: list[Any], last: int) -> Iterator[dict[str, Any]]:
-    first, span = 0, CHUNK
+def _chunks(w3: Web3, contract: str, topics: list[Any], first: int, last: int) -> Iterator[dict[str, Any]]:
+    span = CHUNK
     while first <= last:
         question = {
             "address": contract,

@@ -8,6 +8,7 @@ from typing import Protocol
 from web3 import Web3
 from web3.types import TxReceipt
 
+from fairalloc.ledger import FeeMode
 from fairalloc.ports import Answer
 
 
@@ -17,6 +18,10 @@ class Node(Protocol):
     @property
     def kind(self) -> str:
         """``anvil``, ``py-evm`` or ``rpc``."""
+
+    @property
+    def fees(self) -> FeeMode:
+        """How fees on it are found, where nothing else is said."""
 
     @property
     def w3(self) -> Web3:

@@ -20,7 +20,7 @@ from chain.administration import ADMINISTRATION_EVENTS, AdministrationReplay, na
 from chain.records import unpack
 from chain.rights import MAY_CLOSE, MAY_COMMIT, MAY_OPEN, MAY_SUBMIT
 from fairalloc.findings import Finding
-from fairalloc.ledger import TRANSITION_DTYPE, History, RecordedCommit, SeasonNo, Topic
+from fairalloc.ledger import TRANSITION_DTYPE, History, RecordedCall, RecordedCommit, SeasonNo, Topic
 from fairalloc.reasons import Reason
 from fairalloc.status import HOLDS_SITE, NO_STATUS, TRANSITIONS, Status
 
@@ -33,6 +33,14 @@ _SIGNATURES = {
 }
 SEASON_EVENTS: Mapping[bytes, str] = {keccak(signature.encode()): name for name, signature in _SIGNATURES.items()}
 """The names of a season's events by their first topic."""
+
+_KINDS = {
+    "SeasonOpened": "open",
+    "Submitted": "submit",
+    "Committed": "commit",
+    "Recorded": "record",
+    "SeasonClosed": "close",
+}
 
 _LEGAL = frozenset((before, int(after)) for before, after in TRANSITIONS)
 _HOLDS = frozenset(map(int, HOLDS_SITE))
@@ -72,6 +80,7 @@ class _Replay:
     administration: AdministrationReplay
     head: bytes = b""
     stated: bytes = b""
+    payload_hash: bytes = b""
     next_seq: int = 0
     closed: bool = False
     rules_hash: bytes = b""
@@ -80,6 +89,7 @@ class _Replay:
     last_block: int = 0
     commitments: list[bytes] = field(default_factory=list)
     commits: list[RecordedCommit] = field(default_factory=list)
+    calls: list[RecordedCall] = field(default_factory=list)
     rows: list[tuple[int, ...]] = field(default_factory=list)
     # By application number; entry 0 is unused.
     status: list[int] = field(default_factory=lambda: [NO_STATUS])
@@ -107,11 +117,20 @@ class _Replay:
             raise ValueError("it belongs to another season")
         self.first_block = self.first_block or block
         self.last_block = block
-        if SEASON_EVENTS[topic] == "SeasonOpened":
+        before = self.head
+        self._apply(SEASON_EVENTS[topic], data, block, timestamp)
+        if self.head != before:
+            kind, where = _KINDS[SEASON_EVENTS[topic]], (_hash(log, "blockHash"), _hash(log, "transactionHash"))
+            call = RecordedCall(self.next_seq - 1, kind, block, timestamp, self.payload_hash, self.head, *where)
+            self.calls.append(call)
+
+    def _apply(self, event: str, data: bytes, block: int, timestamp: int) -> None:
+        """Apply one of the season's own events."""
+        if event == "SeasonOpened":
             self._opened(data)
             return
         call = _Call.read(data, block, timestamp)
-        match SEASON_EVENTS[topic]:
+        match event:
             case "Submitted":
                 self._submitted(data, call)
             case "Committed":
@@ -132,6 +151,7 @@ class _Replay:
         self.head = heads.opening_head(
             self.chain_id, self.contract, self.season_no, admin_calls, actor, rules_hash, site_count
         )
+        self.payload_hash = self.head
         if self.head != stated:
             self._find("history.head", 0, "the head stated is not that of this chain, contract, season and rules")
         self._entitled(0, admin_calls, actor, MAY_OPEN, "open a season")
@@ -148,6 +168,7 @@ class _Replay:
             self._find("history.stopped", call.seq, "the season was closed before it")
         self.next_seq = call.seq + 1
         self.head = heads.next_head(self.head, payload)
+        self.payload_hash = keccak(payload)
         # Once two heads differ they differ for good; a break stands where the stated ones do not follow each other.
         if self.head != stated and heads.next_head(self.stated, payload) != stated:
             self._find("history.head", call.seq, "the head recomputed from the payloads is not the one stated")
@@ -183,9 +204,10 @@ class _Replay:
     def _committed(self, data: bytes, call: _Call) -> None:
         topic, digest, head = int_at(data, 3), word_at(data, 4), word_at(data, 5)
         ends_after(data, 6)
-        self._sequence(call, heads.commit_payload(call.seq, call.admin_calls, call.actor, topic, digest), head)
+        payload = heads.commit_payload(call.seq, call.admin_calls, call.actor, topic, digest)
+        self._sequence(call, payload, head)
         self._entitled(call.seq, call.admin_calls, call.actor, MAY_COMMIT, "commit a digest")
-        self.commits.append(RecordedCommit(call.seq, call.block, call.timestamp, topic, digest))
+        self.commits.append(RecordedCommit(call.seq, call.block, call.timestamp, topic, digest, payload))
 
     def _closed(self, data: bytes, call: _Call) -> None:
         head = word_at(data, 3)
@@ -249,6 +271,54 @@ class _Replay:
         self.findings.append(Finding.of(code, f"call {seq}: {words}"))
 
 
+class Replaying:
+    """A replay that goes on: it takes logs of the season and of the administration in the order of the chain, and
+    tells the history at any time.
+
+    Attributes:
+        heads: the head after each call, from call 0 on, as far as calls follow each other.
+    """
+
+    def __init__(self, season_no: SeasonNo, chain_id: int, contract: str) -> None:
+        findings: list[Finding] = []
+        administration = AdministrationReplay(chain_id, contract, findings)
+        self._state = _Replay(season_no, chain_id, contract, findings, administration)
+        self.heads: list[bytes] = []
+
+    def take(self, log: Mapping[str, Any], timestamp: int) -> None:
+        """Apply one log, a JSON-RPC object; one that cannot be read becomes a finding."""
+        try:
+            self._state.take(log, timestamp)
+        except _UNREADABLE as error:
+            self._state.findings.append(Finding.of("history.unreadable", f"{_place(log)}: {error}"))
+        if self._state.next_seq == len(self.heads) + 1:
+            self.heads.append(self._state.head)
+
+    def history(self) -> History:
+        """The history so far."""
+        state = self._state
+        return History(
+            season_no=state.season_no,
+            rules_hash=state.rules_hash,
+            site_count=state.site_count,
+            head=state.head,
+            next_seq=state.next_seq,
+            first_block=state.first_block,
+            last_block=state.last_block,
+            commitments=tuple(state.commitments),
+            commits=tuple(state.commits),
+            calls=tuple(state.calls),
+            transitions=np.array(state.rows, dtype=TRANSITION_DTYPE),
+            status=np.array(state.status, dtype=np.int64),
+            site_no=np.array(state.site_no, dtype=np.int64),
+            width=np.array(state.width, dtype=np.int64),
+            reason=np.array(state.reason, dtype=np.int64),
+            closed=state.closed,
+            administration=state.administration.result(),
+            findings=tuple(state.findings),
+        )
+
+
 def replay(
     season_no: SeasonNo,
     chain_id: int,
@@ -265,32 +335,15 @@ def replay(
         logs: of the contract, in the order of the chain.
         timestamps: of the blocks, by number.
     """
-    findings: list[Finding] = []
-    state = _Replay(season_no, chain_id, contract, findings, AdministrationReplay(chain_id, contract, findings))
+    going = Replaying(season_no, chain_id, contract)
     for log in logs:
-        try:
-            state.take(log, timestamps.get(int(log["blockNumber"], 16), 0))
-        except _UNREADABLE as error:
-            findings.append(Finding.of("history.unreadable", f"{_place(log)}: {error}"))
-    return History(
-        season_no=season_no,
-        rules_hash=state.rules_hash,
-        site_count=state.site_count,
-        head=state.head,
-        next_seq=state.next_seq,
-        first_block=state.first_block,
-        last_block=state.last_block,
-        commitments=tuple(state.commitments),
-        commits=tuple(state.commits),
-        transitions=np.array(state.rows, dtype=TRANSITION_DTYPE),
-        status=np.array(state.status, dtype=np.int64),
-        site_no=np.array(state.site_no, dtype=np.int64),
-        width=np.array(state.width, dtype=np.int64),
-        reason=np.array(state.reason, dtype=np.int64),
-        closed=state.closed,
-        administration=state.administration.result(),
-        findings=tuple(findings),
-    )
+        going.take(log, timestamps.get(int(log["blockNumber"], 16), 0))
+    return going.history()
+
+
+def _hash(log: Mapping[str, Any], name: str) -> bytes:
+    """The hash of a log's block or transaction; nothing where the node does not tell."""
+    return bytes.fromhex(str(log.get(name) or "")[2:])
 
 
 def _place(log: Mapping[str, Any]) -> str:

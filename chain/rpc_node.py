@@ -14,6 +14,7 @@ from web3.exceptions import TransactionNotFound, Web3Exception
 from web3.types import RPCEndpoint, RPCResponse, TxReceipt
 
 from fairalloc.errors import ChainUnavailableError
+from fairalloc.ledger import FeeMode
 from fairalloc.ports import Answer
 
 UNREACHABLE = "chain.unreachable"
@@ -53,7 +54,7 @@ class RpcNode:
 
     kind = "rpc"
 
-    def __init__(self, url: str, wait_seconds: float = WAIT_SECONDS) -> None:
+    def __init__(self, url: str, wait_seconds: float = WAIT_SECONDS, fees: FeeMode = FeeMode.AUTO) -> None:
         """Connect.
 
         Raises:
@@ -61,6 +62,7 @@ class RpcNode:
         """
         self._w3 = Web3(_Provider(url, request_kwargs={"timeout": 60}))
         self._wait_seconds = wait_seconds
+        self.fees = fees
         try:
             _ = self._w3.eth.chain_id
         except (ValueError, Web3Exception) as error:

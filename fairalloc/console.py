@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import sys
@@ -23,12 +24,16 @@ from fairalloc.bundle.folder import PAGE
 from fairalloc.changes import Changes
 from fairalloc.comparison import Measures
 from fairalloc.errors import FairallocError, InfeasibleError, InvalidDataError, VerificationFailedError
+from fairalloc.findings import Finding
+from fairalloc.logs import note
 from fairalloc.numbering import application_label
 from fairalloc.services.batching import Batch
 from fairalloc.services.explaining import Explanation
 from fairalloc.services.lookup import ApplicationView
 
 SHOWN_DEFECTS = 25
+
+_log = logging.getLogger(__name__)
 
 out = Console(highlight=False)
 err = Console(stderr=True, highlight=False)
@@ -184,8 +189,7 @@ def show_audit(audit: Audit) -> None:
     for words in audit.overrides:
         out.print(f"by hand: {words}", markup=False, soft_wrap=True)
     for finding in audit.findings:
-        out.print(f"FINDING {finding.code}: {finding}", style="bold red", markup=False, soft_wrap=True)
-        out.print(f"  {finding.meaning}", style="red", markup=False, soft_wrap=True)
+        show_finding(finding)
     out.print(f"audit {_verdict(audit)}", style="bold")
 
 
@@ -195,7 +199,7 @@ def audit_json(audit: Audit) -> dict[str, Any]:
         "verdict": _verdict(audit),
         "checked": audit.checked,
         "seconds": {name: round(seconds, 3) for name, seconds in audit.seconds.items()},
-        "findings": [{**asdict(finding), "meaning": finding.meaning} for finding in audit.findings],
+        "findings": [finding_json(finding) for finding in audit.findings],
         "overrides": audit.overrides,
         "remarks": audit.remarks,
         "proven": audit.proven,
@@ -246,12 +250,26 @@ def refuse(audit: Audit) -> None:
     Raises:
         VerificationFailedError: where anything was found.
     """
+    codes = ",".join(sorted({finding.code for finding in audit.findings}))
+    looked_at = sum(audit.checked.values())
+    note(_log, logging.INFO, "audit.verdict", looked_at=looked_at, findings=len(audit.findings), codes=codes)
     if audit.findings:
         raise VerificationFailedError(
             "audit.findings",
             [str(finding) for finding in audit.findings],
             "do not rely on these files; ask the city which of them is right",
         )
+
+
+def finding_json(finding: Finding) -> dict[str, Any]:
+    """A finding for programs."""
+    return {**asdict(finding), "meaning": finding.meaning}
+
+
+def show_finding(finding: Finding) -> None:
+    """A finding for people."""
+    out.print(f"FINDING {finding.code}: {finding}", style="bold red", markup=False, soft_wrap=True)
+    out.print(f"  {finding.meaning}", style="red", markup=False, soft_wrap=True)
 
 
 def view_json(view: ApplicationView) -> dict[str, Any]:

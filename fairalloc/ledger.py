@@ -224,13 +224,31 @@ TRANSITION_DTYPE = np.dtype(
 
 @dataclass(frozen=True, slots=True)
 class RecordedCommit:
-    """A digest as it stands on chain."""
+    """A digest as it stands on chain; ``payload`` is what moved the head, word for word."""
 
     seq: int
     block: int
     timestamp: int
     topic: int
     digest: bytes
+    payload: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedCall:
+    """A call as it stands on chain: ``head`` is keccak of the head before it and its ``payload_hash``.
+
+    The first call begins the sequence: its head is its payload's hash itself.
+    """
+
+    seq: int
+    kind: str
+    block: int
+    timestamp: int
+    payload_hash: bytes
+    head: bytes
+    block_hash: bytes
+    tx_hash: bytes
 
 
 NOBODY = "0x" + "00" * 20
@@ -266,6 +284,7 @@ class History:
     """A season replayed from a chain's logs. A history without findings is intact.
 
     ``transitions`` has dtype :data:`TRANSITION_DTYPE`; submissions are in it as transitions to ``SUBMITTED``.
+    ``calls`` has every call in the order of the chain, from the season's opening on.
     ``status``, ``site_no``, ``width`` and ``reason`` are indexed by application number (entry 0 is unused):
     what the last transition of each application left, with the site numbers that it holds at the end.
     """
@@ -284,6 +303,7 @@ class History:
     site_no: npt.NDArray[np.int64]
     width: npt.NDArray[np.int64]
     reason: npt.NDArray[np.int64]
+    calls: tuple[RecordedCall, ...] = ()
     closed: bool = False
     administration: Administration = field(default_factory=Administration)
     findings: tuple[Finding, ...] = field(default=())

@@ -215,6 +215,9 @@ class Ledger(Protocol):
     def offer(self, signed: Sequence[SignedCall]) -> Sequence[Answer]:
         """Bring signed calls before the node, in order; whether they get mined shows in the season's head only."""
 
+    def is_ours(self, signed: SignedCall) -> bool:
+        """Whether a call was signed by a key that has a role now, not by one that was replaced since."""
+
     def refusal(self, call: LedgerCall) -> str | None:
         """The contract's words if it would refuse a call now, else None."""
 

@@ -9,9 +9,10 @@ from eth_utils.address import to_checksum_address
 
 from chain.abi import array_after
 from chain.abi import words as packed_words
-from chain.client import LedgerClient, deploy
+from chain.client import LedgerClient
 from chain.contract.artifact import artifact
-from chain.keyring import ALLOCATOR, REGISTRAR, Keyring
+from chain.deployment import deploy
+from chain.keyring import ALLOCATOR, REGISTRAR, Keyring, default_password
 from chain.node.manager import Preference, open_node
 from chain.records import pack
 from fairalloc.ledger import ApplicationNo, SiteNo, Transition
@@ -39,7 +40,7 @@ class Bench:
     """`try_` asks without writing, `write` writes."""
 
     def __init__(self, folder: Path, prefer: Preference = "auto") -> None:
-        self.keyring = Keyring.open(folder / "keys", "password")
+        self.keyring = Keyring.open(folder / "keys", default_password(folder / "keys"))
         self.node = open_node(folder / "node", self.keyring.addresses(), prefer=prefer)
         self.use(deploy(self.node, self.keyring))
 

@@ -53,6 +53,11 @@ class AnvilEngine:
         """For reading."""
         return self._w3
 
+    def ask(self, method: str, params: Sequence[Any]) -> dict[str, Any]:
+        """The whole answer to one JSON-RPC request."""
+        with self._session() as rpc:
+            return rpc.ask(method, *params)
+
     def version(self) -> str:
         """What anvil calls itself, e.g. ``anvil/v1.7.1``."""
         with self._session() as rpc:

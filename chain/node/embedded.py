@@ -10,9 +10,11 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from eth_typing import HexStr
 from eth_utils.crypto import keccak
@@ -20,8 +22,10 @@ from web3 import Web3
 from web3.types import TxReceipt
 
 from chain.node.journal import Journal, JournalBlock, JournalHeader
-from chain.node.raw_transaction import RawTransaction, TransactionRefusedError, read_raw_transaction
+from chain.node.raw_transaction import RawTransaction, TransactionRefusedError, read_raw_transaction, refuse
 from fairalloc.errors import ChainUnavailableError, FairallocError, VerificationFailedError
+from fairalloc.ledger import FeeMode
+from fairalloc.logs import note
 from fairalloc.ports import Answer
 
 Clock = Callable[[], float]
@@ -42,6 +46,13 @@ class Engine(Protocol):
     @property
     def w3(self) -> Web3:
         """For reading."""
+
+    def ask(self, method: str, params: Sequence[Any]) -> dict[str, Any]:
+        """The whole answer to one JSON-RPC request; several threads may ask at once.
+
+        Raises:
+            ChainUnavailableError: the engine is gone.
+        """
 
     def height(self) -> int:
         """The number of the last block it has executed and kept."""
@@ -68,6 +79,8 @@ class Engine(Protocol):
 class EmbeddedNode:
     """A node of our own, as :class:`chain.node_port.Node` asks for. Open one by ``open_node``."""
 
+    fees = FeeMode.AUTO
+
     def __init__(self, journal: Journal, header: JournalHeader, engine: Engine, clock: Clock) -> None:
         self.kind = header.engine
         self.header = header
@@ -79,7 +92,18 @@ class EmbeddedNode:
         self._number = 0
         self._timestamp = 0
         self._block_hash = bytes.fromhex(header.genesis_hash.removeprefix("0x"))
+        started = time.perf_counter()
         self._recover()
+        seconds = round(time.perf_counter() - started, 3)
+        note(
+            _log,
+            logging.INFO,
+            "node.opened",
+            engine=self.kind,
+            chain_id=header.chain_id,
+            block=self._number,
+            seconds=seconds,
+        )
 
     @property
     def w3(self) -> Web3:
@@ -107,13 +131,56 @@ class EmbeddedNode:
             ChainUnavailableError: the node has failed or is closed; open it again.
         """
         with self._submitting:
-            asked = self._execute(raw_transactions)
+            asked = self._take(raw_transactions)
             return [self.w3.eth.get_transaction_receipt(HexStr("0x" + each.tx_hash.hex())) for each in asked]
 
     def offer(self, raw_transactions: Sequence[bytes]) -> list[Answer]:
         """As :meth:`submit`, but the receipts are left to whoever wants them."""
         with self._submitting:
-            return [Answer.TAKEN for _ in self._execute(raw_transactions)]
+            return [Answer.TAKEN for _ in self._take(raw_transactions)]
+
+    def ask(self, method: str, params: Sequence[Any]) -> dict[str, Any]:
+        """The whole answer to one JSON-RPC request, for whoever lets others read.
+
+        Raises:
+            ChainUnavailableError: the node has failed or is closed; open it again.
+        """
+        self._require_usable()
+        return self._engine.ask(method, params)
+
+    def take(self, block: JournalBlock) -> None:
+        """Execute a block that another node has executed; it is kept only where it comes to the same hash.
+
+        Raises:
+            VerificationFailedError: it does not, or it does not follow the last one; what was there before stays.
+            TransactionRefusedError: one of its transactions is invalid.
+            ChainUnavailableError: the node has failed or is closed; open it again.
+        """
+        with self._submitting:
+            self._require_usable()
+            self._check(block)
+            for raw, tx_hash in zip(block.transactions, block.tx_hashes, strict=True):
+                read_raw_transaction(raw, self.header.chain_id)
+                if self._journal.has_transaction(tx_hash) or block.tx_hashes.count(tx_hash) > 1:
+                    raise refuse("it stands in the chain already", tx_hash)
+            self._execute(replace(block, block_hash=None), block.block_hash)
+
+    @property
+    def usable(self) -> bool:
+        """Whether it is open and has not failed."""
+        return self._usable
+
+    def alive(self) -> bool:
+        """Whether it is usable and its engine answers."""
+        try:
+            return self._usable and "result" in self._engine.ask("eth_chainId", [])
+        except ChainUnavailableError:
+            return False
+
+    @property
+    def last_block(self) -> tuple[int, bytes]:
+        """Number and hash of the last block."""
+        return self._number, self._block_hash
 
     def close(self) -> None:
         """End the engine and release the journal; harmless when repeated."""
@@ -121,7 +188,7 @@ class EmbeddedNode:
         self._engine.close()
         self._journal.close()
 
-    def _execute(self, raw_transactions: Sequence[bytes]) -> list[RawTransaction]:
+    def _take(self, raw_transactions: Sequence[bytes]) -> list[RawTransaction]:
         self._require_usable()
         asked = [read_raw_transaction(bytes(raw), self.header.chain_id) for raw in raw_transactions]
         news = {each.tx_hash: each for each in asked if not self._journal.has_transaction(each.tx_hash)}
@@ -138,22 +205,39 @@ class EmbeddedNode:
             transactions=tuple(each.raw for each in chunk),
             tx_hashes=tuple(each.tx_hash for each in chunk),
         )
+        self._execute(block, None)
+
+    def _execute(self, block: JournalBlock, expected: bytes | None) -> None:
+        """Journal, execute and seal a block; one that was to come to another hash leaves no trace."""
         self._journal.append(block)
+        started = time.perf_counter()
         try:
             block_hash = self._engine.execute(block)
-            self._journal.seal(block.number, block_hash)
+            if expected is None or expected == block_hash:
+                self._journal.seal(block.number, block_hash)
+            else:
+                self._journal.withdraw(block.number)
         except TransactionRefusedError:
             self._journal.withdraw(block.number)
             raise
         except SpoiledBlockError as error:
             self._journal.withdraw(block.number)
             self._usable = False
+            if expected is not None:  # somebody else's block, which cannot be executed as it stands
+                raise _broken(block.number, str(error)) from error
             raise _open_again(str(error)) from error
         except BaseException:
             # Whether the block was executed is unknown now; opening again finds out.
             self._usable = False
             raise
+        if expected is not None and expected != block_hash:
+            self._usable = False
+            raise _differs(self.header, block.number, expected, block_hash)
         self._advance(block, block_hash)
+        seconds = round(time.perf_counter() - started, 3)
+        note(
+            _log, logging.DEBUG, "node.block", block=block.number, transactions=len(block.transactions), seconds=seconds
+        )
 
     def _recover(self) -> None:
         if (found := self._engine.block_hash(0)) != self._block_hash:
@@ -171,6 +255,7 @@ class EmbeddedNode:
                 break
             if block.block_hash is None:
                 self._journal.seal(block.number, executed_hash)
+                note(_log, logging.WARNING, "node.recovered", block=block.number, transactions=len(block.transactions))
             elif block.block_hash != executed_hash:
                 raise _differs(self.header, block.number, block.block_hash, executed_hash)
             self._advance(block, executed_hash)
@@ -186,7 +271,7 @@ class EmbeddedNode:
                 raise _broken(block.number, str(error)) from error
             # It was journalled, then the process ended before it could answer: nobody was told that it was mined.
             self._journal.withdraw(block.number)
-            _log.warning("block %d of the journal was refused by the node and is withdrawn", block.number)
+            note(_log, logging.WARNING, "node.withdrawn", block=block.number, transactions=len(block.transactions))
             if isinstance(error, SpoiledBlockError):
                 raise _open_again(str(error)) from error
             return None

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from collections.abc import Sequence
 from functools import cached_property
 from importlib.metadata import version
 from pathlib import Path
@@ -20,6 +21,7 @@ from eth.vm.forks.prague import PragueVM
 from eth_utils.address import to_canonical_address
 from eth_utils.exceptions import ValidationError
 from web3 import Web3
+from web3.types import RPCEndpoint
 
 from chain.node.embedded import SpoiledBlockError
 from chain.node.evm_database import EvmDatabase
@@ -54,6 +56,10 @@ class EvmEngine:
     def w3(self) -> Web3:
         """For reading."""
         return Web3(self.provider)
+
+    def ask(self, method: str, params: Sequence[Any]) -> dict[str, Any]:
+        """The whole answer to one JSON-RPC request."""
+        return dict(self.provider.make_request(RPCEndpoint(method), list(params)))
 
     @staticmethod
     def version() -> str:

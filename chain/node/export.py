@@ -15,8 +15,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from eth_utils.crypto import keccak
-
 from chain.node.embedded import Clock, EmbeddedNode
 from chain.node.journal import Journal, JournalBlock, JournalHeader, snapshot
 from chain.node.manager import open_node
@@ -46,18 +44,8 @@ def export_journal(folder: Path, file: Path) -> int:
         for block in blocks:
             if block.block_hash is None:
                 break
-            head = _hex(block.block_hash)
-            output.write(
-                _line(
-                    {
-                        "number": block.number,
-                        "timestamp": block.timestamp,
-                        "parent": _hex(block.parent_hash),
-                        "hash": head,
-                        "transactions": [_hex(raw) for raw in block.transactions],
-                    }
-                )
-            )
+            head = "0x" + block.block_hash.hex()
+            output.write(_line(block.to_json()))
             count += 1
         output.write(_line({"blocks": count, "head": head}))
         output.flush()
@@ -82,8 +70,7 @@ def replica_from_export(file: Path, scratch_folder: Path, *, clock: Clock = time
         StateConflictError: the folder already holds a chain.
         ChainUnavailableError: the engine that the chain needs is missing.
     """
-    with file.open(encoding="utf-8") as lines:
-        header, blocks = _read(lines)
+    header, blocks = read_export(file)
     journal = Journal.open(scratch_folder)
     try:
         if journal.header() is not None:
@@ -109,6 +96,16 @@ def replica(file: Path) -> Iterator[EmbeddedNode]:
             node.close()
 
 
+def read_export(file: Path) -> tuple[JournalHeader, list[JournalBlock]]:
+    """The header and the blocks of an export that is whole; nothing is executed.
+
+    Raises:
+        VerificationFailedError: the file is damaged.
+    """
+    with file.open(encoding="utf-8") as lines:
+        return _read(lines)
+
+
 def _read(lines: Iterable[str]) -> tuple[JournalHeader, list[JournalBlock]]:
     objects = _objects(lines)
     header_line, header_object = next(objects, (1, {}))
@@ -126,10 +123,10 @@ def _read(lines: Iterable[str]) -> tuple[JournalHeader, list[JournalBlock]]:
             if "blocks" in content:
                 end = content
                 continue
-            block = _read_block(content)
+            block = JournalBlock.from_json(content)
             if block.number != len(blocks) + 1:
                 raise _damaged(line, f"block {len(blocks) + 1} was to follow, not block {block.number}")
-            if _hex(block.parent_hash) != head:
+            if "0x" + block.parent_hash.hex() != head:
                 raise _damaged(line, f"the parent of block {block.number} is not the block before it")
             head = str(content["hash"])
             blocks.append(block)
@@ -138,18 +135,6 @@ def _read(lines: Iterable[str]) -> tuple[JournalHeader, list[JournalBlock]]:
     if end != {"blocks": len(blocks), "head": head}:
         raise _damaged(line, "the file was cut short, or blocks were taken out")
     return header, blocks
-
-
-def _read_block(content: dict[str, Any]) -> JournalBlock:
-    transactions = tuple(_unhex(raw) for raw in content["transactions"])
-    return JournalBlock(
-        number=int(content["number"]),
-        timestamp=int(content["timestamp"]),
-        parent_hash=_unhex(content["parent"]),
-        block_hash=_unhex(content["hash"]),
-        transactions=transactions,
-        tx_hashes=tuple(keccak(raw) for raw in transactions),
-    )
 
 
 def _objects(lines: Iterable[str]) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -171,13 +156,3 @@ def _damaged(line: int, reason: str) -> VerificationFailedError:
 
 def _line(content: dict[str, Any]) -> str:
     return json.dumps(content, sort_keys=True, separators=(",", ":")) + "\n"
-
-
-def _hex(data: bytes) -> str:
-    return "0x" + data.hex()
-
-
-def _unhex(text: str) -> bytes:
-    if not text.startswith("0x"):
-        raise ValueError("no 0x")
-    return bytes.fromhex(text[2:])

@@ -15,12 +15,15 @@ import os
 import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from eth_utils.crypto import keccak
+
 from chain.node.genesis import Genesis
 from fairalloc.errors import ChainUnavailableError, StateConflictError
+from fairalloc.sqlite_files import looking
 
 FORMAT = 1
 JOURNAL_FILE = "journal.sqlite"
@@ -102,7 +105,10 @@ class JournalHeader:
                 f"the journal has format {content.get('format')}, this version reads format {FORMAT}",
                 "open it with the version of the program that wrote it",
             )
-        return cls(**{**content, "funded": tuple(content["funded"])})
+        header = cls(**{**content, "funded": tuple(content["funded"])})
+        if any(type(getattr(header, field.name)).__name__ != field.type.partition("[")[0] for field in fields(cls)):
+            raise TypeError("a field of the header is of another type")
+        return header
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,35 @@ class JournalBlock:
     block_hash: bytes | None
     transactions: tuple[bytes, ...]
     tx_hashes: tuple[bytes, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """The block as JSON values; only an executed block goes out."""
+        return {
+            "number": self.number,
+            "timestamp": self.timestamp,
+            "parent": _hex(self.parent_hash),
+            "hash": None if self.block_hash is None else _hex(self.block_hash),
+            "transactions": [_hex(raw) for raw in self.transactions],
+        }
+
+    @classmethod
+    def from_json(cls, content: dict[str, Any]) -> JournalBlock:
+        """An executed block from :meth:`to_json`.
+
+        Raises:
+            KeyError, TypeError, ValueError, AttributeError: it is not one.
+        """
+        transactions = tuple(_unhex(raw) for raw in content["transactions"])
+        if not 0 < int(content["timestamp"]) < 1 << 63:
+            raise ValueError("its time is out of range")
+        return cls(
+            number=int(content["number"]),
+            timestamp=int(content["timestamp"]),
+            parent_hash=_unhex(content["parent"]),
+            block_hash=_unhex(content["hash"]),
+            transactions=transactions,
+            tx_hashes=tuple(keccak(raw) for raw in transactions),
+        )
 
 
 class Journal:
@@ -184,6 +219,11 @@ class Journal:
             )
             connection.execute("DELETE FROM blocks WHERE number = ? AND hash IS NULL", (number,))
 
+    def withdraw_unsealed(self) -> None:
+        """Take back what has no hash yet."""
+        for (number,) in self._connection.execute("SELECT number FROM blocks WHERE hash IS NULL").fetchall():
+            self.withdraw(number)
+
     def has_transaction(self, tx_hash: bytes) -> bool:
         """Whether a transaction is journalled."""
         row = self._connection.execute("SELECT 1 FROM transactions WHERE tx_hash = ?", (tx_hash,)).fetchone()
@@ -210,6 +250,56 @@ def snapshot(folder: Path) -> Iterator[tuple[JournalHeader, Iterator[JournalBloc
         if header is None:
             raise _no_journal(folder)
         yield header, _read_blocks(connection)
+
+
+@contextmanager
+def read_only(path: Path) -> Iterator[tuple[JournalHeader | None, Iterator[JournalBlock]]]:
+    """As :func:`snapshot`, and nothing beside the file is made or changed."""
+    with closing(looking(path)) as connection:
+        header = _read_header(connection)
+        yield header, _read_blocks(connection) if header is not None else iter(())
+
+
+def has_begun(folder: Path) -> bool:
+    """Whether there is a chain in a folder."""
+    try:
+        with snapshot(folder):
+            return True
+    except ChainUnavailableError:
+        return False
+
+
+def executed_blocks(folder: Path, first: int, count: int) -> list[JournalBlock]:
+    """Up to so many executed blocks from a number on, of a journal which another process may be writing."""
+    with closing(_connect(folder / JOURNAL_FILE)) as connection:
+        connection.execute("BEGIN")
+        return [block for block in _read_blocks(connection, first, count) if block.block_hash is not None]
+
+
+def executed_height(folder: Path) -> tuple[int, bytes] | None:
+    """Number and hash of the last executed block, None where there is none yet."""
+    with closing(_connect(folder / JOURNAL_FILE)) as connection:
+        row = connection.execute(
+            "SELECT number, hash FROM blocks WHERE hash IS NOT NULL ORDER BY number DESC LIMIT 1"
+        ).fetchone()
+        return None if row is None else (int(row[0]), bytes(row[1]))
+
+
+def lock_holder(folder: Path) -> int | None:
+    """The process that has a folder's journal open, None where none has; 0 where it has not said yet."""
+    try:
+        lock = os.open(folder / LOCK_FILE, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return None
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        said = os.pread(lock, 32, 0).decode("ascii", "replace").strip()
+        return int(said) if said.isdecimal() else 0
+    else:
+        return None
+    finally:
+        os.close(lock)
 
 
 def _no_journal(folder: Path) -> ChainUnavailableError:
@@ -293,8 +383,11 @@ def _read_header(connection: sqlite3.Connection) -> JournalHeader | None:
     return JournalHeader.from_json(json.loads(row[0]))
 
 
-def _read_blocks(connection: sqlite3.Connection) -> Iterator[JournalBlock]:
-    rows = connection.execute("SELECT number, timestamp, parent_hash, hash FROM blocks ORDER BY number").fetchall()
+def _read_blocks(connection: sqlite3.Connection, first: int = 1, count: int = -1) -> Iterator[JournalBlock]:
+    rows = connection.execute(
+        "SELECT number, timestamp, parent_hash, hash FROM blocks WHERE number >= ? ORDER BY number LIMIT ?",
+        (first, count),
+    ).fetchall()
     for number, timestamp, parent_hash, block_hash in rows:
         pairs = connection.execute(
             "SELECT tx_hash, raw FROM transactions WHERE block = ? ORDER BY position", (number,)
@@ -302,3 +395,13 @@ def _read_blocks(connection: sqlite3.Connection) -> Iterator[JournalBlock]:
         yield JournalBlock(
             number, timestamp, parent_hash, block_hash, tuple(raw for _, raw in pairs), tuple(key for key, _ in pairs)
         )
+
+
+def _hex(data: bytes) -> str:
+    return "0x" + data.hex()
+
+
+def _unhex(text: str) -> bytes:
+    if not text.startswith("0x"):
+        raise ValueError("no 0x")
+    return bytes.fromhex(text[2:])

@@ -13,6 +13,7 @@ from chain.node.anvil_process import find_anvil
 from chain.node.embedded import Clock, EmbeddedNode
 from chain.node.journal import Journal
 from fairalloc.errors import ChainUnavailableError
+from fairalloc.logs import note
 
 Preference = Literal["auto", "anvil", "py-evm"]
 
@@ -52,7 +53,7 @@ def open_node(
             except ChainUnavailableError as error:
                 if journal.header() is not None:
                     raise
-                _log.warning("%s; a new chain begins on py-evm instead", error.message)
+                note(_log, logging.WARNING, "node.begins-on-py-evm", code=error.code)
         return _open_with(evm.KIND, journal, funded, clock)
     except BaseException:
         journal.close()

@@ -74,15 +74,26 @@ def _prepare_sqlite(engine: Engine) -> None:
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
-def _migrate(engine: Engine) -> None:
+def schema_versions() -> tuple[str | None, frozenset[str]]:
+    """The schema that this program has, and all that it knows how to bring up to it."""
+    scripts = ScriptDirectory.from_config(_config())
+    return scripts.get_current_head(), frozenset(script.revision for script in scripts.walk_revisions())
+
+
+def _config() -> Config:
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent.parent / "migrations"))
-    scripts = ScriptDirectory.from_config(config)
+    return config
+
+
+def _migrate(engine: Engine) -> None:
+    config = _config()
+    head, known = schema_versions()
     with engine.begin() as connection:
         current = MigrationContext.configure(connection).get_current_revision()
-        if current == scripts.get_current_head():
+        if current == head:
             return
-        if current is not None and current not in {script.revision for script in scripts.walk_revisions()}:
+        if current is not None and current not in known:
             raise FairallocError(
                 "store.newer",
                 f"the database has schema {current}, which this version of fairalloc does not know",

@@ -6,6 +6,7 @@ Every function here is a plain function of what it is given; each finding names 
 
 from fairalloc.audit.bundle import EXCHANGED, NOT_PROVEN, REFUSALS, audit_bundle
 from fairalloc.audit.chain import audit_chain, audit_database, recorded_at
+from fairalloc.audit.register import audit_stored_register
 from fairalloc.audit.verdict import Audit
 
 __all__ = [
@@ -16,5 +17,6 @@ __all__ = [
     "audit_bundle",
     "audit_chain",
     "audit_database",
+    "audit_stored_register",
     "recorded_at",
 ]

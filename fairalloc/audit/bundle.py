@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fairalloc.audit.draws import Draws, draw_findings, draw_remarks
+from fairalloc.audit.register import audit_published_register
 from fairalloc.audit.verdict import Audit
 from fairalloc.bundle.folder import MANIFEST, manifest_findings
 from fairalloc.bundle.published import Published, published
@@ -44,6 +45,7 @@ def audit_bundle(files: Mapping[str, bytes], check: CheckFiles) -> Audit:
             len(book.applications) + len(book.sites),
             coded("bundle.numbering", _numbers(book)),
         )
+        audit_published_register(audit, book, files)
         audit.add("screening recomputed", len(book.applications), coded("bundle.screening", _screening(book)))
         stated = json.loads(files[MANIFEST])["statements"]
         draws = Draws.of(book.rules, stated)

@@ -10,6 +10,7 @@ import numpy as np
 
 from fairalloc.audit.draws import Draws, recorded_findings
 from fairalloc.audit.overrides import administration_remark, recorded_overrides
+from fairalloc.audit.register import audit_chain_register
 from fairalloc.audit.verdict import Audit
 from fairalloc.bundle.folder import MANIFEST
 from fairalloc.bundle.published import Published, published
@@ -68,6 +69,7 @@ def audit_chain(
         statements = manifest["statements"]
         commits = _commits(statements, Draws.of(book.rules, statements), files, history)
         audit.add("commitments before decisions", len(history.commits), commits)
+        audit_chain_register(audit, book, files, history)
         audit.add("times and deadlines", len(history.transitions), _times(book, history))
         audit.add("statuses on chain", len(history.status) - 1, _statuses(book, history))
         audit.remarks.append(administration_remark(history))

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from fairalloc.bundle.register import register_root
 from fairalloc.canonical import json_bytes, sha256
 from fairalloc.drand import Beacon
 from fairalloc.lottery import lottery_seed
@@ -33,13 +34,14 @@ def inputs_root(files: Mapping[str, bytes]) -> bytes:
 
 
 def freeze_statement(rules: Rules, files: Mapping[str, bytes], program: str) -> dict[str, Any]:
-    """What is fixed before the allocation: inputs, rules, screening, lottery, program."""
+    """What is fixed before the allocation: inputs, rules, register, screening, lottery, program."""
     return {
         "format": "fairalloc-freeze/1",
         "season": rules.season.id,
         "program": program,
         "rules_hash": rules_hash(files).hex(),
         "inputs_root": inputs_root(files).hex(),
+        "register_root": register_root(files).hex(),
         "screening_root": lines_root(files["screening.csv"]).hex(),
         "lottery": rules.lottery.statement(),
     }

@@ -1,4 +1,4 @@
-"""What goes to the chain: `publish`, `export`."""
+"""What goes to the chain: `publish`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from fairalloc.bundle.folder import write_bundle
 from fairalloc.commands.options import DEFAULT_STATE, Confirmations, Db, Fees, Json, Out, Rpc, SeasonOption, State
 from fairalloc.commands.workspace import Workspace
 from fairalloc.ledger import FeeMode
+from fairalloc.ports import Stage
 from fairalloc.services.batching import batches
 from fairalloc.services.bundling import bundle_files
 from fairalloc.services.context import SeasonContext, find_season
@@ -47,18 +48,11 @@ def publish(
         return
     with workspace.chain().ledger(tools.store.pinned(record.season_no)) as ledger:
         sent = publish_outbox(tools.store, ledger, record.season_no, tools.progress, tools.pace)
-        files = bundle_files(tools.store, SeasonContext.load(tools.store, record), ledger)
-    write_bundle(out_dir, files)
+        context = SeasonContext.load(tools.store, record)
+        files = bundle_files(tools.store, context, ledger) if context.reached(Stage.ALLOCATED) else {}
+    if files:
+        write_bundle(out_dir, files)
+    else:
+        console.say(f"season {record.season_id} is {record.stage}: there is a bundle once it is allocated")
     facts = {"calls sent": sent.calls, "transitions": sent.transitions, "gas": sent.gas}
     console.show(f"Season {record.season_id}", facts, as_json=as_json)
-
-
-def export(file: Annotated[Path, typer.Argument(help="File to write.")], state: State = DEFAULT_STATE) -> None:
-    """Write the embedded chain to a text file, for auditors to execute again.
-
-    Example: fairalloc export chain.jsonl
-    """
-    from chain.node.export import export_journal
-
-    export_journal(state / "node", file)
-    console.out.print(str(file), soft_wrap=True)

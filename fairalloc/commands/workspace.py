@@ -23,6 +23,9 @@ if TYPE_CHECKING:
     from chain.installation import Installation
 
 CODE_HASH = "0x" + artifact().code_hash.hex()
+DATABASE = "fairalloc.db"
+LOCK = Path(__file__).parents[2] / "requirements.lock"
+"""What the packages should be, in a checkout."""
 PROGRAM = f"fairalloc {version('fairalloc')}"
 
 
@@ -39,12 +42,18 @@ class Workspace:
     def store(self) -> SqlStore:
         """The database."""
         if self.db is None:
-            self.state.mkdir(parents=True, exist_ok=True)
-        return open_store(self.db or f"sqlite:///{self.state / 'fairalloc.db'}")
+            self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return open_store(self.db or f"sqlite:///{self.state / DATABASE}")
 
     def has_database(self) -> bool:
         """Whether there is one already."""
-        return self.db is not None or (self.state / "fairalloc.db").is_file()
+        return self.db is not None or (self.state / DATABASE).is_file()
+
+    def database_file(self) -> Path | None:
+        """Where the database is, if it is a file, whether it exists or not."""
+        if self.db is None:
+            return self.state / DATABASE
+        return Path(self.db.removeprefix("sqlite:///")) if self.db.startswith("sqlite:///") else None
 
     def tools(self) -> Tools:
         """What the services work with."""

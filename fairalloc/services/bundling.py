@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 
 from fairalloc.bundle.folder import MANIFEST, manifest_file
+from fairalloc.bundle.register import COMMITMENTS, HEADS, commitments_file, heads_file
 from fairalloc.bundle.statements import one_or_all
 from fairalloc.canonical import json_bytes
 from fairalloc.errors import StateConflictError
@@ -16,7 +17,7 @@ from fairalloc.services.stages import ALLOCATION, CERTIFICATE, OUTCOME, SCREENIN
 
 
 def bundle_files(store: Store, context: SeasonContext, ledger: Ledger | None) -> dict[str, bytes]:
-    """All files of a season's bundle; without a ledger, it has no ``chain.json``.
+    """All files of a season's bundle; without a ledger, it has no ``chain.json`` and no ``heads.csv``.
 
     Raises:
         StateConflictError: when the season is not allocated, or not all of it is on chain yet.
@@ -24,7 +25,7 @@ def bundle_files(store: Store, context: SeasonContext, ledger: Ledger | None) ->
     context.require(Stage.ALLOCATED)
     season_no = context.record.season_no
     kept = {name: store.document(season_no, name) or b"" for name in (SCREENING, OUTCOME, CERTIFICATE)}
-    files = {**context.inputs, **kept}
+    files = {**context.inputs, COMMITMENTS: commitments_file(store.registrations(season_no)), **kept}
     frozen, drawn = freezes(store, season_no), draws(store, season_no)
     given = json.loads(store.document(season_no, ALLOCATION) or b"{}")
     statements = {"freeze": one_or_all(frozen), "allocation": given}
@@ -33,6 +34,7 @@ def bundle_files(store: Store, context: SeasonContext, ledger: Ledger | None) ->
     program = str(frozen[-1]["program"])
     if ledger is not None:
         files["chain.json"] = _chain_file(store, context, ledger)
+        files[HEADS] = heads_file(ledger.history(season_no).calls)
     files[MANIFEST] = manifest_file(files, statements, program)
     return files
 

@@ -9,6 +9,7 @@ Invariants:
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,10 +18,13 @@ from fairalloc.canonical import json_bytes, sha256
 from fairalloc.drand import NETWORKS, Beacon, is_signed, read_beacon, seconds_words
 from fairalloc.errors import StateConflictError, UsageError, VerificationFailedError
 from fairalloc.ledger import Commit, SeasonNo, Topic
+from fairalloc.logs import note
 from fairalloc.lottery import lottery_seed
 from fairalloc.ports import Ledger, Stage, Store
 from fairalloc.rules import DrandRound, Lottery
 from fairalloc.services.context import SeasonContext
+
+_log = logging.getLogger(__name__)
 
 AGAIN = "name another value in public: `fairalloc draw --again --reason TEXT --next VALUE`"
 
@@ -157,6 +161,7 @@ def freeze_again(store: Store, context: SeasonContext, program: str, reason: str
     season_no = context.record.season_no
     call = Commit(season_no, store.next_seq(season_no), Topic.INPUTS, sha256(statement))
     store.advance(season_no, Stage.FROZEN, (call,), {freeze_name(len(before) + 1): statement})
+    note(_log, logging.WARNING, "season.frozen-again", season_no=season_no, seq=call.seq, digest=call.digest.hex())
     return context.at(Stage.FROZEN)
 
 
@@ -217,4 +222,5 @@ def _record(store: Store, context: SeasonContext, freeze: Freeze, value: str, be
     season_no = context.record.season_no
     call = Commit(season_no, store.next_seq(season_no), Topic.DRAW, sha256(statement))
     store.advance(season_no, Stage.DRAWN, (call,), {draw_name(freeze.number): statement})
+    note(_log, logging.INFO, "season.drawn", season_no=season_no, seq=call.seq, digest=call.digest.hex())
     return context.at(Stage.DRAWN)

@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+import logging
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
-from fairalloc.commitment import SALT_BYTES, application_record, commitment
+from fairalloc.commitment import SALT_BYTES, application_records, commitment
 from fairalloc.errors import StateConflictError
-from fairalloc.ledger import BATCH_SIZE, ApplicationNo, LedgerCall, OpenSeason, SeasonNo, Submit
+from fairalloc.ledger import BATCH_SIZE, ApplicationNo, Commit, LedgerCall, OpenSeason, SeasonNo, Submit, Topic
+from fairalloc.logs import note
+from fairalloc.merkle import merkle_root
 from fairalloc.model import Application, SeasonInput, Site
 from fairalloc.numbering import number_applications, submission_order
 from fairalloc.ports import Registration, SeasonRecord, Store
 from fairalloc.rules import Rules
+
+_log = logging.getLogger(__name__)
 
 Entropy = Callable[[int], bytes]
 """Gives that many unguessable bytes; ``os.urandom`` outside of tests."""
@@ -24,9 +29,9 @@ def import_season(store: Store, rules: Rules, rules_text: str, season: SeasonInp
     Raises:
         StateConflictError: when a different season of that id is already there.
     """
-    applicants = {applicant.applicant_id: applicant for applicant in season.applicants}
+    known_records = application_records(season)
     ordered = sorted(season.applications, key=submission_order)
-    records = [application_record(application, applicants[application.applicant_id]) for application in ordered]
+    records = [known_records[application.application_id] for application in ordered]
     digest = _source_digest(rules_text, season, records)
     known = store.find_season(rules.season.id)
     if known is not None:
@@ -45,9 +50,12 @@ def import_season(store: Store, rules: Rules, rules_text: str, season: SeasonInp
     season_no = store.next_season_no()
     rules_digest = hashlib.sha256(rules_text.encode()).digest()
     calls = tuple(_registration_calls(season_no, rules_digest, len(season.sites), registrations))
-    return store.create_season(
+    record = store.create_season(
         rules.season.id, rules_text, season, digest, registrations, season_no=season_no, calls=calls
     )
+    counts = {"applications": len(registrations), "sites": len(season.sites), "calls": len(calls)}
+    note(_log, logging.INFO, "season.imported", season_no=season_no, **counts)
+    return record
 
 
 def _register(application: Application, number: ApplicationNo, record: bytes, salt: bytes) -> Registration:
@@ -55,14 +63,16 @@ def _register(application: Application, number: ApplicationNo, record: bytes, sa
 
 
 def _registration_calls(
-    season_no: SeasonNo, rules_digest: bytes, site_count: int, registrations: Iterable[Registration]
+    season_no: SeasonNo, rules_digest: bytes, site_count: int, registrations: Sequence[Registration]
 ) -> Iterator[LedgerCall]:
+    """Open, register everybody, and close the register by its root: from then on nobody can be put in or left out."""
     yield OpenSeason(season_no, rules_digest, site_count)
     rest = iter(registrations)
     seq = 1
     while batch := tuple(registration.commitment for registration in islice(rest, BATCH_SIZE)):
         yield Submit(season_no, seq, batch)
         seq += 1
+    yield Commit(season_no, seq, Topic.REGISTER, merkle_root([one.commitment for one in registrations]))
 
 
 def _source_digest(rules_text: str, season: SeasonInput, records: Iterable[bytes]) -> bytes:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from fairalloc.allocation import Solve
-from fairalloc.audit import Audit, audit_bundle, audit_chain, audit_database
+from fairalloc.audit import Audit, audit_bundle, audit_chain, audit_database, audit_stored_register
 from fairalloc.bundle.folder import PAGE, write_bundle, write_timings
 from fairalloc.ledger import History, SeasonNo
 from fairalloc.model import SeasonInput
@@ -61,9 +61,10 @@ def register(store: Store, rules: Rules, rules_text: str, season: SeasonInput) -
 
 
 def audit_own_database(found: Audit, store: Store, season_no: SeasonNo, history: History) -> None:
-    """Hold the database's standings against the chain's history, where the database has the season."""
+    """Hold the database's standings and records against the chain's history, where the database has the season."""
     if any(record.season_no == season_no for record in store.seasons()):
         audit_database(found, store.standings(season_no), history)
+        audit_stored_register(found, store.registrations(season_no), store.load_input(season_no), history)
 
 
 def allocate(tools: Tools, context: SeasonContext, ledger: Ledger | None, watch: Stopwatch) -> SeasonContext:
@@ -122,5 +123,5 @@ def audit(
         found = audit_bundle(files, tools.check)
         history = ledger.history(season_no)
         audit_chain(found, files, ledger.identity(), history, code_hash)
-        audit_database(found, tools.store.standings(season_no), history)
+        audit_own_database(found, tools.store, season_no, history)
     return found

@@ -12,6 +12,7 @@ Invariants:
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +20,7 @@ from itertools import takewhile
 
 from fairalloc.errors import ChainUnavailableError, StateConflictError, UsageError
 from fairalloc.ledger import MinedCall, SeasonHead, SeasonNo, SignedCall, require_pinned
+from fairalloc.logs import note
 from fairalloc.ports import Answer, Ledger, OutboxEntry, Store
 from fairalloc.progress import Progress
 from fairalloc.services.batching import cut, records
@@ -29,6 +31,9 @@ FINALIZED = -1
 
 _PASSING = {"chain.unreachable", "chain.no-answer", "chain.error", "chain.contradiction", "chain.fee-cap"}
 """What may be over in a moment: an outage, an answer from before the last block, fees that nobody can afford."""
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +140,7 @@ class _Publication:
         self._since = pace.now()
         self._doubted: float | None = None
         self._height = -1
+        self._ours: dict[bytes, bool] = {}
 
     @property
     def marked(self) -> int:
@@ -217,6 +223,9 @@ class _Publication:
 
     def _keep(self, found: Sequence[MinedCall]) -> None:
         if found:
+            for mined in found:
+                where = {"block": mined.block_number, "tx": "0x" + mined.tx_hash.hex(), "gas": mined.gas_used}
+                note(_log, logging.INFO, "publish.mined", season_no=mined.season_no, seq=mined.seq, **where)
             self._store.mark_mined(found)
             for mined in found:
                 self.entries[mined.seq] = replace(self.entries[mined.seq], mined=mined)
@@ -229,7 +238,9 @@ class _Publication:
         nonce = self._ledger.nonce(authors[0])
         if self._ledger.season_head(self._season_no) != head:
             return  # it moved between the two questions: the nonce may belong to the next call
-        steps = plan(flight(pending, authors), nonce)
+        # What a key signed that has been replaced since would be refused.
+        steps = plan([self._by_todays_keys(entry) for entry in flight(pending, authors)], nonce)
+        _note_signed("publish.resent", [step.version for step in steps if step.version is not None])
         self._require_hope(steps[0], head)
         steps = self._signed([step for step in steps if step.version is None], steps)
         answers = self._ledger.offer([step.version for step in steps if step.version is not None])
@@ -238,6 +249,13 @@ class _Publication:
             self._raise_fees(cheap)
         else:
             self._wait(steps, authors[0], head)
+
+    def _by_todays_keys(self, entry: OutboxEntry) -> OutboxEntry:
+        """The call with the versions that keys which have a role now have signed."""
+        for version in entry.versions:
+            if version.tx_hash not in self._ours:
+                self._ours[version.tx_hash] = self._ledger.is_ours(version)
+        return replace(entry, versions=tuple(version for version in entry.versions if self._ours[version.tx_hash]))
 
     def _require_hope(self, step: Step, head: SeasonHead | None) -> None:
         """Refuse to go on with a call that was mined without effect and would be again."""
@@ -271,6 +289,7 @@ class _Publication:
 
     def _store_versions(self, signed: Sequence[SignedCall]) -> None:
         self._store.mark_signed(signed)
+        _note_signed("publish.signed", signed)
         for version in signed:
             entry = self.entries[version.seq]
             self.entries[version.seq] = replace(entry, versions=(*entry.versions, version))
@@ -324,6 +343,11 @@ class _Publication:
 
     def _moved(self) -> None:
         self._since = self._pace.now()
+
+
+def _note_signed(event: str, calls: Sequence[SignedCall]) -> None:
+    for call in calls:
+        note(_log, logging.INFO, event, season_no=call.season_no, seq=call.seq, tx="0x" + call.tx_hash.hex())
 
 
 def _contradiction(words: str) -> ChainUnavailableError:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Iterator, Sequence
 
 from fairalloc.allocation import AllocationRequest, Solve
 from fairalloc.bundle.files import certificate_file, outcome_file, screening_file
+from fairalloc.bundle.register import COMMITMENTS, commitments_file
 from fairalloc.bundle.statements import allocation_statement, freeze_statement
 from fairalloc.canonical import csv_rows, json_bytes, sha256
 from fairalloc.errors import VerificationFailedError
 from fairalloc.ledger import BATCH_SIZE, Commit, LedgerCall, Record, SeasonNo, Topic, Transition
+from fairalloc.logs import note
 from fairalloc.numbering import parse_application_label
 from fairalloc.outcome import outcomes
 from fairalloc.ports import CheckFiles, Stage, Store
@@ -19,6 +22,8 @@ from fairalloc.screening import screen
 from fairalloc.services.context import SeasonContext
 from fairalloc.services.drawing import drawn_seed, freeze_name
 from fairalloc.status import Status
+
+_log = logging.getLogger(__name__)
 
 SCREENING, OUTCOME, CERTIFICATE, ALLOCATION, TIMINGS = (
     "screening.csv",
@@ -45,6 +50,8 @@ def screen_season(store: Store, context: SeasonContext) -> SeasonContext:
     season_no = context.record.season_no
     calls = tuple(_records(season_no, store.next_seq(season_no), transitions))
     store.advance(season_no, Stage.SCREENED, calls, {SCREENING: screening_file(decisions, context.numbers)})
+    refused = sum(decision.status is Status.REJECTED for decision in decisions)
+    note(_log, logging.INFO, "season.screened", season_no=season_no, decided=len(decisions), refused=refused)
     return context.at(Stage.SCREENED)
 
 
@@ -57,6 +64,7 @@ def freeze_season(store: Store, context: SeasonContext, program: str) -> SeasonC
     statement = json_bytes(freeze_statement(context.rules, _frozen_files(store, context), program))
     call = Commit(season_no, store.next_seq(season_no), Topic.INPUTS, sha256(statement))
     store.advance(season_no, Stage.FROZEN, (call,), {freeze_name(1): statement})
+    note(_log, logging.INFO, "season.frozen", season_no=season_no, seq=call.seq, digest=call.digest.hex())
     return context.at(Stage.FROZEN)
 
 
@@ -103,16 +111,20 @@ def allocate_season(store: Store, context: SeasonContext, solve: Solve, check: C
     )
     timings = json.dumps(dict(result.seconds)).encode()
     store.advance(season_no, Stage.ALLOCATED, calls, {**documents, ALLOCATION: statement, TIMINGS: timings})
+    seconds = round(sum(result.seconds.values()), 3)
+    note(_log, logging.INFO, "season.allocated", season_no=season_no, seq=seq, calls=len(calls), seconds=seconds)
     return context.at(Stage.ALLOCATED)
 
 
 def _frozen_files(store: Store, context: SeasonContext) -> dict[str, bytes]:
-    """The input files and the screening."""
-    screening = store.document(context.record.season_no, SCREENING)
+    """The input files, the register and the screening."""
+    season_no = context.record.season_no
+    screening = store.document(season_no, SCREENING)
     if screening is None:
         context.require(Stage.SCREENED)
         raise AssertionError("a screened season has its screening")  # unreachable: advance() stores both or none
-    return {**context.inputs, SCREENING: screening}
+    register = commitments_file(store.registrations(season_no))
+    return {**context.inputs, COMMITMENTS: register, SCREENING: screening}
 
 
 def _records(season_no: SeasonNo, seq: int, transitions: Sequence[Transition]) -> Iterator[LedgerCall]:

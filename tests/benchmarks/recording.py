@@ -8,7 +8,8 @@ import tempfile
 import time
 from pathlib import Path
 
-from chain.client import LedgerClient, deploy
+from chain.client import LedgerClient
+from chain.deployment import deploy
 from chain.keyring import Keyring
 from chain.node.journal import JOURNAL_FILE
 from chain.node.manager import open_node

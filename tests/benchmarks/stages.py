@@ -17,9 +17,10 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from chain.client import LedgerClient, deploy
+from chain.client import LedgerClient
 from chain.contract.artifact import artifact
-from chain.keyring import Keyring
+from chain.deployment import deploy
+from chain.keyring import Keyring, default_password
 from chain.node.manager import open_node
 from data.importers import read_season
 from data.season_files import write_season
@@ -169,7 +170,7 @@ def measure_season(size: int) -> dict[str, object]:
         import_s, context = timed(take_in)
         context = draw_known(store, freeze_season(store, screen_season(store, context), "bench"))
         allocate_s, context = timed(lambda: allocate_season(store, context, solve, check_files))
-        keyring = Keyring.open(scratch / "keys", "bench")
+        keyring = Keyring.open(scratch / "keys", default_password(scratch / "keys"))
         node = open_node(scratch / "node", keyring.addresses())
         ledger = LedgerClient(node, deploy(node, keyring), keyring)
         publish_s, sent = timed(lambda: publish(store, ledger, context.record.season_no, NoProgress()))

@@ -15,6 +15,14 @@ import vyper
 from eth_hash.auto import keccak
 
 from chain.contract.build import SOURCE
+from chain.installation import Installation
+from fairalloc.bundle.statements import allocation_statement
+from fairalloc.canonical import csv_rows, json_bytes
+from fairalloc.commitment import commitment
+from fairalloc.errors import FairallocError
+from fairalloc.ledger import ApplicationNo, Commit, Record, SeasonNo, SiteNo, Submit, Topic, Transition
+from fairalloc.reasons import Reason
+from fairalloc.status import Status
 from tests.conftest import run_inside
 from tests.e2e.conftest import anvils
 from tests.e2e.lying_node import ask, lying
@@ -174,13 +182,18 @@ def test_edit_the_bundle(city):
 
 
 def test_forge_a_certificate(city):
-    file = city.folder / "bundle" / "certificate.json"
-    certificate = json.loads(file.read_text())
-    prices = certificate["goals"][0]["parts"][0]["prices"]
-    prices[next(iter(prices))] += 1
-    file.write_text(json.dumps(certificate))
-    rewrite_manifest(city.folder / "bundle")
-    assert {"bundle.statement"} & city.audit()
+    """Everything that hangs on it is forged too, down to the statement; only the chain is left as it was."""
+    bundle = city.folder / "bundle"
+    certificate = json.loads((bundle / "certificate.json").read_text())
+    part = certificate["goals"][0]["parts"][0]
+    part["prices"] = dict.fromkeys(part["prices"], 0)
+    (bundle / "certificate.json").write_bytes(json_bytes(certificate))
+    rewrite_manifest(bundle)
+    manifest = json.loads((bundle / "manifest.json").read_text())
+    files = {path.name: path.read_bytes() for path in bundle.iterdir()}
+    manifest["statements"]["allocation"] = allocation_statement(files)
+    (bundle / "manifest.json").write_bytes(json_bytes(manifest))
+    assert city.audit() == {"certificate.refuted", "commit.digest"}
 
 
 def test_edit_the_database(city):
@@ -189,3 +202,92 @@ def test_edit_the_database(city):
         assert changed.rowcount == 1
     done = run_inside(city.folder, "audit", "bundle", "--rpc", city.url, "--json", expect=5)
     assert {finding["code"] for finding in json.loads(done.stdout)["findings"]} == {"database.status"}
+
+
+# What the keys could still write, once all was published.
+
+
+def write(city, *calls):
+    """Calls signed with the city's own keys and mined."""
+    with Installation(city.folder / ".fairalloc", city.url, "auto", None).ledger() as ledger:
+        ledger.send(ledger.sign(calls))
+
+
+def season_of(city):
+    return SeasonNo(city.chain["season_no"]), city.chain["next_seq"]
+
+
+def free_site(city):
+    sites = {row["site_id"]: int(row["site_no"]) for row in csv_rows((city.folder / "bundle/sites.csv").read_bytes())}
+    outcome = csv_rows((city.folder / "bundle" / "outcome.csv").read_bytes())
+    given = {site for row in outcome for site in row["site_ids"].split("|")}
+    return next(number for site, number in sites.items() if site not in given)
+
+
+def test_give_one_site_twice_on_chain(city):
+    """The contract refuses it, whoever asks."""
+    season_no, seq = season_of(city)
+    outcome = csv_rows((city.folder / "bundle" / "outcome.csv").read_bytes())
+    waiting = next(row["application_id"] for row in outcome if row["status"] == "WAITLISTED")
+    sites = {row["site_id"]: int(row["site_no"]) for row in csv_rows((city.folder / "bundle/sites.csv").read_bytes())}
+    taken = next(sites[row["site_ids"]] for row in outcome if row["status"] == "ALLOCATED")
+    step = Transition(ApplicationNo(int(waiting[1:])), Status.ALLOCATED, Reason.FIRST_CHOICE, SiteNo(taken), 1)
+    with pytest.raises(FairallocError, match="site taken"):
+        write(city, Record(season_no, seq, (step,)))
+
+
+def test_slip_in_a_late_application(city):
+    """Registered, admitted and given a free site after everything was decided: legal for the contract, step by step."""
+    season_no, seq = season_of(city)
+    number, site = ApplicationNo(SIZE + 1), SiteNo(free_site(city))
+    write(
+        city,
+        Submit(season_no, seq, (b"L" * 32,)),
+        Record(season_no, seq + 1, (Transition(number, Status.ELIGIBLE, Reason.MEETS_RULES),)),
+        Record(season_no, seq + 2, (Transition(number, Status.ALLOCATED, Reason.FIRST_CHOICE, site, 1),)),
+    )
+    assert {"register.left-out", "register.root", "chain.count"} <= city.audit()
+
+
+def test_draw_the_lottery_again(city):
+    """Frozen and drawn once more on chain, after the first draw was seen; the bundle shows one of them."""
+    season_no, seq = season_of(city)
+    write(city, Commit(season_no, seq, Topic.INPUTS, b"f" * 32), Commit(season_no, seq + 1, Topic.DRAW, b"d" * 32))
+    assert {"commit.count", "commit.digest", "commit.late"} <= city.audit()
+
+
+# Applicants hold receipts.
+
+
+@pytest.fixture
+def receipt(city):
+    run_inside(city.folder, "receipt", "A000007", "--rpc", city.url, "--out", "receipt.json")
+    return city.folder / "receipt.json"
+
+
+def verify_receipt(city, receipt, *options):
+    words = ("receipt", "verify", receipt, "--bundle", "bundle", "--rpc", city.url, "--json", *options)
+    done = run_inside(city.folder, *words, expect=None)
+    found = json.loads(done.stdout)["findings"]
+    assert done.returncode == (5 if found else 0)
+    return {finding["code"] for finding in found}
+
+
+def test_a_receipt_holds(city, receipt):
+    assert verify_receipt(city, receipt) == set()
+
+
+def test_forge_a_receipt(city, receipt):
+    """Other choices, and a commitment that fits them: the register does not have it."""
+    forged = json.loads(receipt.read_text())
+    forged["record"]["choices"] = ["*"]
+    forged["commitment"] = commitment(bytes.fromhex(forged["salt"]), json_bytes(forged["record"])).hex()
+    receipt.write_bytes(json_bytes(forged))
+    assert "receipt.inclusion" in verify_receipt(city, receipt)
+
+
+def test_alter_what_somebody_applied_for(city, receipt):
+    """The city decides on something else than was handed in, and publishes that."""
+    edit_rows(city.folder / "bundle", "applications.csv", lambda rows: rows[6].update(choices="*"))
+    rewrite_manifest(city.folder / "bundle")
+    assert "receipt.altered-row" in verify_receipt(city, receipt)

@@ -18,6 +18,7 @@ def test_one_command_runs_a_whole_season(season, cli, tmp_path):
     assert names == {
         *("season.toml", "fairs.csv", "sites.csv", "applications.csv", "incumbents.csv", "screening.csv"),
         *("outcome.csv", "certificate.json", "chain.json", "manifest.json", "run.json", "report.html"),
+        *("commitments.csv", "heads.csv"),
     }
     assert "audit passed" in cli("audit", "bundle").stdout
     assert "audit passed" in cli("verify", "bundle").stdout
@@ -62,8 +63,10 @@ def test_running_again_changes_nothing(season, inside, tmp_path):
 
 def test_the_same_season_elsewhere_gives_the_same_bytes(season, cli, tmp_path):
     cli("run", "--synthetic", 400, "--out", "elsewhere", "--state", "other-state")
+    on_chain = ("commitments.csv", "heads.csv", "chain.json")
     for path in (tmp_path / "bundle").iterdir():
-        if path.name not in {"chain.json", "manifest.json", "run.json", "report.html"}:
+        # Salts are random, and with them everything that stands on chain.
+        if path.name not in {*on_chain, "manifest.json", "run.json", "report.html"}:
             assert path.read_bytes() == (tmp_path / "elsewhere" / path.name).read_bytes(), path.name
 
 
@@ -71,7 +74,9 @@ def test_step_by_step_is_the_same_as_run(season, inside, tmp_path):
     inside("synth", "files", "--applications", 400)
     inside("import", "files", "--state", "steps")
     inside("allocate", "--out", "steps-bundle", "--no-chain", "--state", "steps")
+    assert (tmp_path / "steps-bundle" / "commitments.csv").exists()
     assert not (tmp_path / "steps-bundle" / "chain.json").exists()
+    assert not (tmp_path / "steps-bundle" / "heads.csv").exists()
     assert "audit passed" in inside("verify", "steps-bundle").stdout
     inside("publish", "--out", "steps-bundle", "--state", "steps")
     assert "audit passed" in inside("audit", "steps-bundle", "--state", "steps").stdout

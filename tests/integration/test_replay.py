@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import pytest
+from eth_hash.auto import keccak
 
 from chain.keyring import ADMIN, CLERK, KEY_NAMES
 from chain.logs import season_logs
@@ -79,6 +81,24 @@ def test_a_log_left_out_repeated_or_moved_shows(told):
     for place in range(len(logs) - 1):
         swapped = [*logs[:place], logs[place + 1], logs[place], *logs[place + 2 :]]
         assert run(told, swapped).findings, f"logs {place} and {place + 1} exchanged"
+
+
+def test_every_call_is_told_with_its_place_and_the_head_after_it(told):
+    """Against the transactions' own receipts; from head to head by Keccak alone."""
+    bench, logs, timestamps = told
+    calls = bench.ledger.history(SEASON).calls
+    kinds = ["open", "submit", "submit", "record", "commit", "record", "record", "record", "commit"]
+    assert [(call.seq, call.kind) for call in calls] == list(enumerate(kinds))
+    assert calls[0].head == calls[0].payload_hash
+    for before, call in itertools.pairwise(calls):
+        assert call.head == keccak(before.head + call.payload_hash)
+    assert calls[-1].head == bench.contract.functions.season_state(SEASON).call()[1]
+    hashes = [log["transactionHash"] for log in logs]
+    for call in calls:
+        mined = bench.node.w3.eth.get_transaction_receipt(call.tx_hash)
+        assert (mined["blockNumber"], bytes(mined["blockHash"])) == (call.block, call.block_hash)
+        assert timestamps[call.block] == call.timestamp
+        assert hashes.count("0x" + call.tx_hash.hex()) == 1
 
 
 def test_the_last_logs_left_out_show_in_the_contracts_state(told, monkeypatch):

@@ -7,7 +7,8 @@ from contextlib import closing
 
 import pytest
 
-from chain.client import LedgerClient, deploy
+from chain.client import LedgerClient
+from chain.deployment import deploy
 from chain.fees import offered
 from chain.keyring import Keyring
 from chain.node.anvil_process import find_anvil
@@ -38,7 +39,7 @@ def test_the_same_season_has_the_same_heads_everywhere(tmp_path):
 
     def record(node, fees, name):
         shutil.copy(prepared, tmp_path / f"{name}.db")
-        ledger = LedgerClient(node, deploy(node, keyring, fees), keyring, fees)
+        ledger = LedgerClient(node, deploy(node, keyring), keyring, fees)
         with closing(open_store(f"sqlite:///{tmp_path / name}.db")) as copy:
             publish(copy, ledger, SEASON, Silent())
             check_end(copy, ledger, script)

@@ -15,7 +15,8 @@ from eth_utils.crypto import keccak
 from web3 import Web3
 from web3.providers.base import JSONBaseProvider
 
-from chain.client import LedgerClient, contract_address, deploy
+from chain.client import LedgerClient
+from chain.deployment import contract_address, deploy
 from chain.keyring import KEY_NAMES, Keyring
 from chain.node.anvil_process import find_anvil
 from chain.rpc_node import UNREACHABLE, RpcNode

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-from chain.client import LedgerClient, contract_address, deploy
+from chain.client import LedgerClient
+from chain.deployment import contract_address, deploy
 from chain.keyring import Keyring
 from chain.node.anvil import AnvilNode
 from chain.node.evm import PyEvmNode

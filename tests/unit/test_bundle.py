@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fairalloc.bundle.folder import MANIFEST, manifest_file, manifest_findings, read_bundle, write_bundle
-from fairalloc.canonical import csv_bytes, csv_rows, json_bytes
+from fairalloc.canonical import csv_bytes, csv_rows, json_bytes, record_bytes
 from fairalloc.errors import InvalidDataError, UsageError
 
 FILES = {"a.csv": b"x\n1\n", "b.json": b"{}"}
@@ -64,3 +64,13 @@ def test_the_manifest_names_every_difference():
         "a.csv: changed since the manifest was written",
     ]
     assert manifest_findings({MANIFEST: json.dumps([]).encode()}) == [f"{MANIFEST}: not a manifest"]
+
+
+plain = st.text(st.characters(exclude_categories=["Cs"])) | st.integers(-(2**53) + 1, 2**53 - 1) | st.none()
+
+
+@given(
+    st.dictionaries(st.sampled_from("abcdefgh_"), plain | st.lists(st.text(st.characters(exclude_categories=["Cs"]))))
+)
+def test_a_flat_record_has_the_form_of_rfc_8785(value):
+    assert record_bytes(value) == json_bytes(value)

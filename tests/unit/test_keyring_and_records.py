@@ -88,5 +88,5 @@ def test_keys_are_made_once_and_kept_private(tmp_path):
 def test_another_password_opens_nothing(tmp_path):
     Keyring.open(tmp_path / "keys", "right")
     with pytest.raises(ChainUnavailableError, match="cannot be read with this password") as found:
-        Keyring.open(tmp_path / "keys", "wrong")
+        Keyring.open(tmp_path / "keys", "wrong").unlock(CLERK)
     assert "FAIRALLOC_KEY_PASSWORD" in found.value.remedy
