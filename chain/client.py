@@ -2,30 +2,35 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, cached_property
 from typing import Any
 
 from eth_account import Account
 from eth_hash.auto import keccak
-from eth_typing import HexStr
 from eth_utils.address import to_checksum_address
 from web3 import Web3
-from web3.exceptions import ContractLogicError
-from web3.types import BlockIdentifier
+from web3.types import RPCEndpoint
 
-from chain.abi import array_after, words
+from chain.abi import WORD, array_after, words
+from chain.expected import Circumstances, computed_heads, stated_circumstances
+from chain.fees import Fee, offered, present_price, quote, raised
+from chain.gas import estimate, gas_limit
+from chain.inclusion import Inclusions
 from chain.keyring import ALLOCATOR, CLERK, DESK, REGISTRAR, Keyring
 from chain.logs import season_logs
 from chain.node_port import Node
 from chain.records import pack
 from chain.replay import replay
+from chain.rpc import request
 from chain.state import state_findings
 from fairalloc.errors import ChainUnavailableError, StateConflictError
 from fairalloc.ledger import (
     ChainIdentity,
     Commit,
+    FeeMode,
     History,
     LedgerCall,
     MinedCall,
@@ -35,11 +40,10 @@ from fairalloc.ledger import (
     SeasonNo,
     SignedCall,
     Submit,
+    require_pinned,
 )
+from fairalloc.ports import Answer, OutboxEntry
 from fairalloc.status import TRANSITIONS, Role
-
-GAS_CAP = 16_777_216
-"""The most gas that one transaction may use (EIP-7825)."""
 
 _STATE_BYTES = 6 * 32
 """The length of what the contract's ``season_state`` returns."""
@@ -47,54 +51,125 @@ _STATE_BYTES = 6 * 32
 _KEY_OF_ROLE = ((Role.CLERK, CLERK), (Role.ALLOCATOR, ALLOCATOR), (Role.DESK, DESK))
 
 
+def require_chain(w3: Web3, pinned: ChainIdentity) -> None:
+    """Refuse another chain than the one a season was first published on.
+
+    Raises:
+        StateConflictError: it is another.
+    """
+    genesis_hash = "0x" + bytes(w3.eth.get_block(0)["hash"]).hex()
+    require_pinned(pinned, replace(pinned, chain_id=w3.eth.chain_id, genesis_hash=genesis_hash))
+
+
 class LedgerClient:
     """One contract on one node. Without a keyring it only reads."""
 
-    def __init__(self, node: Node, address: str, keyring: Keyring | None = None) -> None:
+    def __init__(self, node: Node, address: str, keyring: Keyring | None = None, fees: FeeMode | None = None) -> None:
         self._node = node
+        self._fees = fees or node.fees
         self._address = to_checksum_address(address)
         self._keyring = keyring
 
     def identity(self) -> ChainIdentity:
         """See :class:`fairalloc.ports.Ledger`."""
-        eth = self._node.w3.eth
-        return ChainIdentity(
-            chain_id=eth.chain_id,
-            genesis_hash="0x" + bytes(eth.get_block(0)["hash"]).hex(),
-            contract=self._address,
-            code_hash="0x" + keccak(bytes(eth.get_code(self._address))).hex(),
-            node=self._node.kind,
-        )
+        genesis_hash = "0x" + bytes(self._node.w3.eth.get_block(0)["hash"]).hex()
+        code_hash = "0x" + keccak(bytes(self._node.w3.eth.get_code(self._address))).hex()
+        return ChainIdentity(self._chain_id, genesis_hash, self._address, code_hash, self._node.kind)
 
     def season_head(self, season_no: SeasonNo) -> SeasonHead | None:
         """See :class:`fairalloc.ports.Ledger`."""
         return self._head_at(season_no, "latest")
 
-    def sign(self, calls: Sequence[LedgerCall]) -> Sequence[SignedCall]:
+    def heads(self, calls: Sequence[LedgerCall], *, stated: bool = False) -> Sequence[SeasonHead]:
         """See :class:`fairalloc.ports.Ledger`."""
-        if self._keyring is None:
-            raise StateConflictError("keys.none", "this command has no keys to sign with", "run it where the keys are")
-        nonces: dict[str, int] = {}
-        terms = fees(self._node.w3)
+        if not calls:
+            return []
+        admin_calls = int.from_bytes(self._ask(_selector("administration_state()"), "latest")[:WORD], "big")
+        own = [Circumstances(author, admin_calls) for author in self.authors(calls)]
+        logs = season_logs(self._node.w3, self._address, calls[0].season_no).logs if stated else ()
+        known = stated_circumstances(logs)
+        by = [known.get(call.seq, each) for call, each in zip(calls, own, strict=True)]
+        return computed_heads(calls, by, self._chain_id, self._address)
+
+    def authors(self, calls: Sequence[LedgerCall]) -> Sequence[str]:
+        """See :class:`fairalloc.ports.Ledger`."""
+        return [self._keys().address(_key_for(call)) for call in calls]
+
+    def nonce(self, author: str) -> int:
+        """See :class:`fairalloc.ports.Ledger`."""
+        return int(request(self._node.w3, "eth_getTransactionCount", [author, "latest"]), 16)
+
+    def sign(
+        self,
+        calls: Sequence[LedgerCall],
+        nonces: Sequence[int] | None = None,
+        over: Sequence[Sequence[SignedCall]] = (),
+    ) -> Sequence[SignedCall]:
+        """See :class:`fairalloc.ports.Ledger`; without nonces, those that follow the ones on chain are taken."""
+        keyring, names = self._keys(), [_key_for(call) for call in calls]
+        if nonces is None:
+            following = {name: itertools.count(self.nonce(keyring.address(name))) for name in set(names)}
+            nonces = [next(following[name]) for name in names]
+        now, limit = quote(self._node.w3, self._fees), self.gas_limit()
         signed = []
-        for call in calls:
-            name = _key_for(call)
-            sender = self._keyring.address(name)
-            if name not in nonces:
-                nonces[name] = self._node.w3.eth.get_transaction_count(to_checksum_address(sender))
-            unsigned = transaction(terms, sender, self._address, _calldata(call), nonces[name])
-            nonces[name] += 1
-            raw, tx_hash = self._keyring.sign(name, unsigned)
-            signed.append(SignedCall(call.season_no, call.seq, raw, tx_hash))
+        for place, (call, name, nonce) in enumerate(zip(calls, names, nonces, strict=True)):
+            fee = _above(over[place], now) if over else now
+            terms = {"chainId": self._chain_id, "gas": min(limit, estimate(call)), **fee.fields()}
+            unsigned = transaction(terms, keyring.address(name), self._address, _calldata(call), nonce)
+            raw, tx_hash = keyring.sign(name, unsigned)
+            signed.append(SignedCall(call.season_no, call.seq, raw, tx_hash, nonce))
         return signed
+
+    def offer(self, signed: Sequence[SignedCall]) -> Sequence[Answer]:
+        """See :class:`fairalloc.ports.Ledger`."""
+        return self._node.offer([call.raw for call in signed])
 
     def is_ours(self, signed: SignedCall) -> bool:
         """See :class:`fairalloc.ports.Ledger`."""
         ours = () if self._keyring is None else self._keyring.addresses()
         return str(Account.recover_transaction(signed.raw)) in ours
 
-    def send(self, signed: Sequence[SignedCall]) -> Sequence[MinedCall]:
+    def refusal(self, call: LedgerCall) -> str | None:
         """See :class:`fairalloc.ports.Ledger`."""
+        (author,) = self.authors([call])
+        question = {"from": author, "to": self._address, "data": "0x" + _calldata(call).hex()}
+        question |= {"gas": hex(min(self.gas_limit(), estimate(call)))}
+        answer = self._node.w3.provider.make_request(RPCEndpoint("eth_call"), [question, "latest"])
+        return str(answer["error"]) if answer.get("error") is not None else None
+
+    def find(self, entries: Sequence[OutboxEntry]) -> Sequence[MinedCall | None]:
+        """See :class:`fairalloc.ports.Ledger`."""
+        inclusions = Inclusions(self._node.w3)
+        return [inclusions.find(entry.versions) for entry in entries]
+
+    def block_hash(self, number: int) -> bytes | None:
+        """See :class:`fairalloc.ports.Ledger`."""
+        block = request(self._node.w3, "eth_getBlockByNumber", [hex(number), False])
+        return None if block is None else bytes.fromhex(block["hash"][2:])
+
+    def height(self, *, finalized: bool = False) -> int:
+        """See :class:`fairalloc.ports.Ledger`."""
+        block = request(self._node.w3, "eth_getBlockByNumber", ["finalized" if finalized else "latest", False])
+        return 0 if block is None else int(block["number"], 16)
+
+    def gas(self, call: LedgerCall) -> int:
+        """See :class:`fairalloc.ports.Ledger`."""
+        return estimate(call)
+
+    def gas_limit(self) -> int:
+        """See :class:`fairalloc.ports.Ledger`."""
+        return gas_limit(self._node.w3)
+
+    def gas_price(self) -> int:
+        """See :class:`fairalloc.ports.Ledger`."""
+        return present_price(self._node.w3, self._fees)
+
+    def send(self, signed: Sequence[SignedCall]) -> Sequence[MinedCall]:
+        """Send signed calls and wait until they are mined, for whoever keeps no outbox and trusts the node.
+
+        Raises:
+            ChainUnavailableError: when the contract refuses one.
+        """
         receipts = self._node.submit([call.raw for call in signed])
         for call, receipt in zip(signed, receipts, strict=True):
             if receipt["status"] != 1:
@@ -118,7 +193,7 @@ class LedgerClient:
     def history(self, season_no: SeasonNo) -> History:
         """See :class:`fairalloc.ports.Ledger`."""
         read = season_logs(self._node.w3, self._address, season_no)
-        history = replay(season_no, self._node.w3.eth.chain_id, self._address, read.logs, read.timestamps)
+        history = replay(season_no, self._chain_id, self._address, read.logs, read.timestamps)
         return self.against_state(history, read.last_block)
 
     def against_state(self, history: History, block: int) -> History:
@@ -127,16 +202,33 @@ class LedgerClient:
         found = state_findings(self._node.w3, self._address, history, block)
         return replace(history, findings=(*history.findings, *found))
 
-    def _head_at(self, season_no: SeasonNo, block: BlockIdentifier) -> SeasonHead | None:
-        data = _selector("season_state(uint32)") + words(season_no)
-        try:
-            state = bytes(self._node.w3.eth.call({"to": self._address, "data": HexStr("0x" + data.hex())}, block))
-        except ContractLogicError:
-            state = b""
+    def _head_at(self, season_no: SeasonNo, block: int | str) -> SeasonHead | None:
+        state = self._ask(_selector("season_state(uint32)") + words(season_no), block)
         if len(state) != _STATE_BYTES:
             return None  # other code, or none, at this address: identity() tells
         next_seq, applications = int.from_bytes(state[:32], "big"), int.from_bytes(state[64:96], "big")
         return SeasonHead(next_seq, state[32:64], applications) if next_seq else None
+
+    def _ask(self, data: bytes, block: int | str) -> bytes:
+        """What a view of the contract returns; nothing where it has no such view."""
+        at = hex(block) if isinstance(block, int) else block
+        try:
+            answer = request(self._node.w3, "eth_call", [{"to": self._address, "data": "0x" + data.hex()}, at])
+        except ChainUnavailableError as error:
+            if "revert" not in error.message.lower():
+                raise
+            answer = "0x"
+        return bytes.fromhex(answer[2:])
+
+    @cached_property
+    def _chain_id(self) -> int:
+        """Asked once: what is signed is signed for the chain that was looked at."""
+        return self._node.w3.eth.chain_id
+
+    def _keys(self) -> Keyring:
+        if self._keyring is None:
+            raise StateConflictError("keys.none", "this command has no keys to sign with", "run it where the keys are")
+        return self._keyring
 
     def _reason(self, call: SignedCall) -> str:
         """Why the contract refused, as far as the node can still tell."""
@@ -188,15 +280,18 @@ def _selector(signature: str) -> bytes:
     return keccak(signature.encode())[:4]
 
 
-def fees(w3: Web3) -> dict[str, Any]:
+def fees(node: Node) -> dict[str, Any]:
     """The parts of a transaction that the chain decides: its id, the gas allowed and what gas costs now."""
-    block = w3.eth.get_block("latest")
-    terms: dict[str, Any] = {"chainId": w3.eth.chain_id, "gas": min(GAS_CAP, block["gasLimit"])}
-    base_fee = block.get("baseFeePerGas", 0)
-    if not base_fee:
-        return terms | {"gasPrice": 0}
-    tip = w3.eth.max_priority_fee
-    return terms | {"type": 2, "maxPriorityFeePerGas": tip, "maxFeePerGas": 2 * base_fee + tip}
+    w3 = node.w3
+    return {"chainId": w3.eth.chain_id, "gas": gas_limit(w3), **quote(w3, node.fees).fields()}
+
+
+def _above(versions: Sequence[SignedCall], now: Fee) -> Fee:
+    """What to offer instead of earlier versions; now alone where there are none."""
+    before = [offered(version.raw) for version in versions]
+    if not before:
+        return now
+    return raised(next((fee for fee in before if fee.most), before[0]), before[-1], now)
 
 
 def transaction(terms: Mapping[str, Any], sender: str, to: str | None, data: bytes, nonce: int) -> dict[str, Any]:

@@ -140,7 +140,7 @@ def administer(node: Node, keyring: Keyring, signer: str, address: str, calls: S
         ChainUnavailableError: when the node or the contract refuses.
     """
     contract, sender = bound(node, address), keyring.address(signer)
-    first, terms = node.w3.eth.get_transaction_count(to_checksum_address(sender)), fees(node.w3)
+    first, terms = node.w3.eth.get_transaction_count(to_checksum_address(sender)), fees(node)
     raws = []
     for nonce, (function, *arguments) in enumerate(calls, first):
         data = bytes.fromhex(contract.encode_abi(function, args=arguments)[2:])
@@ -203,7 +203,7 @@ def _deployed(node: Node, keyring: Keyring, known: str | None) -> str:
                 f"there is no contract at {address}, where this installation has it",
                 f"check --rpc; if the chain is the right one, restore {FILE} and the keys from a backup",
             )
-        terms: Mapping[str, Any] = fees(node.w3)
+        terms: Mapping[str, Any] = fees(node)
         raw, tx_hash = keyring.sign(ADMIN, transaction(terms, admin, None, artifact().bytecode, 0))
         _succeeded(node.submit([raw]), "deploying the contract")
         note(_log, logging.INFO, "contract.deployed", contract=address, tx="0x" + tx_hash.hex())

@@ -193,7 +193,7 @@ class ChainHealth:
         yield from self._balances(node, ours)
 
     def _balances(self, node: Node, ours: Mapping[str, str]) -> Iterator[Check]:
-        terms = fees(node.w3)
+        terms = fees(node)
         call = int(terms["gas"]) * int(terms.get("maxFeePerGas", terms.get("gasPrice", 0)))
         if not call:
             yield ok("money", "gas costs nothing here")

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from chain.client import LedgerClient
+from chain.client import LedgerClient, require_chain
 from chain.deployment import administer, contract_there, grant_missing, open_contract
+from chain.fees import present_price
+from chain.gas import TRANSACTION_CAP, gas_limit
 from chain.keyring import ADMIN, KEY_NAMES, Keyring, default_password, keys_held
 from chain.node.embedded import EmbeddedNode
 from chain.node.follower import is_copy
+from chain.node.genesis import BLOCK_GAS_LIMIT
 from chain.node.journal import has_begun
 from chain.node.manager import open_node
 from chain.node.running import running_url
@@ -20,6 +23,15 @@ from chain.node_port import Node
 from chain.rotation import Rotation, end_rotations, rotate
 from chain.rpc_node import RpcNode
 from fairalloc.errors import StateConflictError
+from fairalloc.ledger import ChainIdentity, FeeMode
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The most gas that a transaction may ask for, and what a unit of it costs now, in wei."""
+
+    gas_limit: int
+    gas_price: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,12 +43,14 @@ class Installation:
         rpc: URL of a node; None for the embedded one.
         engine: of the embedded node.
         password: of the keys; None for the one that is kept beside them.
+        fees: how fees are found.
     """
 
     folder: Path
     rpc: str | None
     engine: Literal["py-evm", "auto"]
     password: str | None
+    fees: FeeMode = FeeMode.AUTO
 
     @property
     def chain_folder(self) -> Path:
@@ -61,7 +75,7 @@ class Installation:
             yield node
 
     @contextmanager
-    def ledger(self) -> Iterator[LedgerClient]:
+    def ledger(self, pinned: ChainIdentity | None = None) -> Iterator[LedgerClient]:
         """The contract on the node, deployed if it is not there yet; a rotation of keys that has begun is ended.
 
         Raises:
@@ -75,12 +89,21 @@ class Installation:
             )
         keyring = self.keyring()
         with self.node() as node:
+            if pinned is not None:
+                require_chain(node.w3, pinned)
             address = open_contract(node, keyring, self.folder)
             if any(map(keyring.has_next, KEY_NAMES)):
                 with keys_held(keyring.folder):
                     end_rotations(node, keyring, address)
             grant_missing(node, keyring, address)
             yield LedgerClient(node, address, keyring)
+
+    def terms(self) -> Terms:
+        """What a transaction may take and costs now; a chain of one's own is free, and not even started for this."""
+        if self.rpc is None:
+            return Terms(min(TRANSACTION_CAP, BLOCK_GAS_LIMIT), 0)
+        with self.node() as node:
+            return Terms(gas_limit(node.w3), present_price(node.w3, self.fees))
 
     @contextmanager
     def reading(self) -> Iterator[LedgerClient]:

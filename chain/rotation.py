@@ -87,7 +87,7 @@ def _hand_over(node: Node, keyring: Keyring, address: str, done: Rotation) -> No
         return
     if admin != done.before:
         raise not_admin(admin)
-    terms = fees(node.w3)
+    terms = fees(node)
     most = int(terms["gas"]) * int(terms.get("maxFeePerGas", terms.get("gasPrice", 0)))
     if node.w3.eth.get_balance(to_checksum_address(done.now)) < 2 * most:
         raise ChainUnavailableError(

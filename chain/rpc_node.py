@@ -10,15 +10,23 @@ from eth_typing import HexStr
 from eth_utils.crypto import keccak
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from web3 import HTTPProvider, Web3
-from web3.exceptions import TransactionNotFound, Web3Exception, Web3RPCError
+from web3.exceptions import TransactionNotFound, Web3Exception
 from web3.types import RPCEndpoint, RPCResponse, TxReceipt
 
 from fairalloc.errors import ChainUnavailableError
+from fairalloc.ledger import FeeMode
+from fairalloc.ports import Answer
 
 UNREACHABLE = "chain.unreachable"
 WAIT_SECONDS = 300
 _POLL_SECONDS = 0.02
-_KNOWN = ("already known", "already imported", "nonce too low", "known transaction")
+_FUNDS = ("insufficient funds", "upfront cost", "insufficientfunds")
+_KNOWN = (
+    *("already known", "already imported", "alreadyknown", "known transaction"),
+    *("nonce too low", "nonce is too low", "oldnonce"),
+)
+_CHEAP = ("underpriced", "less than block base fee", "fee too low", "price too low", "price below", "feetoolow")
+"""What geth, anvil, Besu, Nethermind and Erigon say, in lower case."""
 
 
 class _Provider(HTTPProvider):
@@ -46,7 +54,7 @@ class RpcNode:
 
     kind = "rpc"
 
-    def __init__(self, url: str, wait_seconds: float = WAIT_SECONDS) -> None:
+    def __init__(self, url: str, wait_seconds: float = WAIT_SECONDS, fees: FeeMode = FeeMode.AUTO) -> None:
         """Connect.
 
         Raises:
@@ -54,6 +62,7 @@ class RpcNode:
         """
         self._w3 = Web3(_Provider(url, request_kwargs={"timeout": 60}))
         self._wait_seconds = wait_seconds
+        self.fees = fees
         try:
             _ = self._w3.eth.chain_id
         except (ValueError, Web3Exception) as error:
@@ -71,22 +80,43 @@ class RpcNode:
         receipts = []
         for raw in raw_transactions:
             known = self._receipt(keccak(raw))
-            if known is None:
-                self._send(raw)
+            if known is None and self._send(raw) is Answer.CHEAP:
+                raise ChainUnavailableError(
+                    "chain.cheap",
+                    f"the node wants more for gas than transaction 0x{keccak(raw).hex()} offers",
+                    "start the command again, with --fees auto or legacy",
+                )
             receipts.append(known if known is not None else self._wait(keccak(raw)))
         return receipts
+
+    def offer(self, raw_transactions: Sequence[bytes]) -> list[Answer]:
+        """See :class:`chain.node_port.Node`."""
+        answers = []
+        for raw in raw_transactions:
+            answers.append(self._send(raw))
+            if answers[-1] is Answer.CHEAP:
+                break
+        return answers + [Answer.CHEAP] * (len(raw_transactions) - len(answers))
 
     def close(self) -> None:
         """Nothing to stop: the node is somebody else's."""
 
-    def _send(self, raw: bytes) -> None:
-        try:
-            self._w3.eth.send_raw_transaction(HexStr("0x" + raw.hex()))
-        except Web3RPCError as error:
-            if not any(words in str(error).lower() for words in _KNOWN):
-                raise ChainUnavailableError(
-                    "chain.refused", f"the node refused a transaction: {error}", "see the node's own log"
-                ) from None
+    def _send(self, raw: bytes) -> Answer:
+        answer = self._w3.provider.make_request(RPCEndpoint("eth_sendRawTransaction"), ["0x" + raw.hex()])
+        said = str(answer.get("error") or "").lower()
+        if any(words in said for words in _FUNDS):
+            raise ChainUnavailableError(
+                "chain.funds",
+                f"a key has not the funds for its transaction: {answer['error']}",
+                "send it what `fairalloc publish --dry-run` says, then start the command again",
+            )
+        if not said or any(words in said for words in _KNOWN):
+            return Answer.TAKEN
+        if any(words in said for words in _CHEAP):
+            return Answer.CHEAP
+        raise ChainUnavailableError(
+            "chain.refused", f"the node refused a transaction: {answer['error']}", "see the node's own log"
+        )
 
     def _wait(self, tx_hash: bytes) -> TxReceipt:
         deadline = time.monotonic() + self._wait_seconds

@@ -27,6 +27,7 @@ from fairalloc.errors import FairallocError, InfeasibleError, InvalidDataError, 
 from fairalloc.findings import Finding
 from fairalloc.logs import note
 from fairalloc.numbering import application_label
+from fairalloc.services.batching import Batch
 from fairalloc.services.explaining import Explanation
 from fairalloc.services.lookup import ApplicationView
 
@@ -87,6 +88,20 @@ def show_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[objec
     for row in rows:
         table.add_row(*map(_cell, row))
     out.print(table)
+
+
+def show_batches(season_id: str, waiting: Sequence[Batch], gas_price: int, *, as_json: bool) -> None:
+    """What would be sent, call by call, and what it costs at most."""
+    gas = sum(batch.gas for batch in waiting)
+    facts: dict[str, object] = {"calls to send": len(waiting), "records": sum(batch.records for batch in waiting)}
+    facts |= {"gas at most": gas, "wei per gas": gas_price, "cost in ether": gas * gas_price / 10**18}
+    if as_json:
+        show_json({**facts, "batches": [asdict(batch) for batch in waiting]})
+        return
+    if waiting:
+        rows = [(batch.seq, batch.kind, batch.records, batch.gas) for batch in waiting]
+        show_table("Calls to send", ("number", "kind", "records", "gas at most"), rows)
+    show_facts(f"Season {season_id}", facts)
 
 
 def _cell(value: object) -> Text:

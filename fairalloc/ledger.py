@@ -14,12 +14,13 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import IntEnum
+from enum import IntEnum, StrEnum
 from typing import NewType
 
 import numpy as np
 import numpy.typing as npt
 
+from fairalloc.errors import StateConflictError
 from fairalloc.findings import Finding
 from fairalloc.reasons import Reason
 from fairalloc.status import Status
@@ -50,6 +51,14 @@ class Transition:
     reason: Reason
     site_no: SiteNo = SiteNo(0)
     width: int = 0
+
+
+class FeeMode(StrEnum):
+    """How a transaction's fee is found: by the node's figures, by its gas price alone, or nothing is offered."""
+
+    AUTO = "auto"
+    LEGACY = "legacy"
+    ZERO = "zero"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +118,11 @@ def call_to_json(call: LedgerCall) -> str:
     return json.dumps(body, separators=(",", ":"))
 
 
+_STATUS = {int(status): status for status in Status}
+_REASON = {int(reason): reason for reason in Reason}
+# By table: the enumerations' own way from a number takes most of the time that a season's calls take to read.
+
+
 def call_from_json(text: str) -> LedgerCall:
     """The inverse of :func:`call_to_json`."""
     body = json.loads(text)
@@ -121,10 +135,7 @@ def call_from_json(text: str) -> LedgerCall:
         case "commit":
             return Commit(season_no, seq, Topic(body["topic"]), bytes.fromhex(body["digest"]))
         case "record":
-            rows = (
-                Transition(ApplicationNo(a), Status(s), Reason(r), SiteNo(site), width)
-                for a, s, r, site, width in body["transitions"]
-            )
+            rows = (Transition(a, _STATUS[s], _REASON[r], site, width) for a, s, r, site, width in body["transitions"])
             return Record(season_no, seq, tuple(rows))
         case other:
             raise ValueError(f"unknown ledger call {other!r}")
@@ -141,6 +152,24 @@ class ChainIdentity:
     node: str
 
 
+def require_pinned(pinned: ChainIdentity | None, found: ChainIdentity) -> None:
+    """Refuse another chain or contract than the one a season was first published on.
+
+    Raises:
+        StateConflictError: it is another.
+    """
+    if pinned is None:
+        return
+    for name in ("chain_id", "genesis_hash", "contract", "code_hash"):
+        here, there = getattr(pinned, name), getattr(found, name)
+        if here != there:
+            raise StateConflictError(
+                "publish.other-chain",
+                f"the season is published with the {name.replace('_', ' ')} {here}, the node has {there}",
+                "check --rpc, --state and the keys: a season cannot be moved to another chain or contract",
+            )
+
+
 @dataclass(frozen=True, slots=True)
 class SeasonHead:
     """Where a season's sequence stands on chain: calls accepted so far, rolling head, applications registered."""
@@ -152,12 +181,17 @@ class SeasonHead:
 
 @dataclass(frozen=True, slots=True)
 class SignedCall:
-    """The exact bytes of a call, signed once and stored before they are sent, so that a resend sends the same."""
+    """The exact bytes of a call, stored before they are sent, so that a resend sends the same.
+
+    A call is signed once, and again only where its bytes cannot be mined as they are: with a higher fee, or with
+    another ``nonce``. All versions are kept; ``nonce`` is -1 where it was not kept.
+    """
 
     season_no: SeasonNo
     seq: int
     raw: bytes
     tx_hash: bytes
+    nonce: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,11 +83,21 @@ class PastTransition:
 
 @dataclass(frozen=True, slots=True)
 class OutboxEntry:
-    """A call on its way to the chain: waiting (nothing signed), sent or at least signed, or mined."""
+    """A call on its way to the chain: waiting (no version signed), sent or at least signed, or mined.
+
+    ``versions`` are all that were ever signed of it, oldest first: whichever of them is mined, the call is.
+    """
 
     call: LedgerCall
-    signed: SignedCall | None
-    mined: MinedCall | None
+    versions: tuple[SignedCall, ...] = ()
+    mined: MinedCall | None = None
+
+
+class Answer(StrEnum):
+    """What a node says to signed bytes that it does not refuse."""
+
+    TAKEN = "taken"
+    CHEAP = "cheap"
 
 
 class Store(Protocol):
@@ -148,10 +158,25 @@ class Store(Protocol):
         """The calls of a season in order of their sequence numbers."""
 
     def mark_signed(self, signed: Sequence[SignedCall]) -> None:
-        """Keep the signed bytes; they must be stored before they are sent."""
+        """Keep signed bytes beside the earlier versions; they must be stored before they are sent."""
 
     def mark_mined(self, mined: Sequence[MinedCall]) -> None:
         """Keep where the calls ended up."""
+
+    def unmark_mined(self, season_no: SeasonNo, first_seq: int) -> None:
+        """Take back what :meth:`mark_mined` said of a call and all after it: the chain has dropped their blocks."""
+
+    def recut(self, season_no: SeasonNo, calls: Sequence[LedgerCall]) -> None:
+        """Put calls of another cut in the place of all from their first sequence number on; none of those is signed.
+
+        The history's sequence numbers follow.
+        """
+
+    def pin(self, season_no: SeasonNo, identity: ChainIdentity) -> None:
+        """Keep on which chain and contract a season is published."""
+
+    def pinned(self, season_no: SeasonNo) -> ChainIdentity | None:
+        """The chain and contract of a season, its ``node`` left empty; None before its first publication."""
 
 
 class Ledger(Protocol):
@@ -163,14 +188,56 @@ class Ledger(Protocol):
     def season_head(self, season_no: SeasonNo) -> SeasonHead | None:
         """Where the season's sequence stands on chain; None when it was never opened."""
 
-    def sign(self, calls: Sequence[LedgerCall]) -> Sequence[SignedCall]:
-        """Sign calls with the keys of their roles, with the nonces that follow those on chain."""
+    def heads(self, calls: Sequence[LedgerCall], *, stated: bool = False) -> Sequence[SeasonHead]:
+        """Where a season must stand after each of its calls, from its first on: computed, not asked.
+
+        A head depends on who sent the call and on how many calls the administration had made: the roles' keys and the
+        number of now, or what the chain's logs have ``stated``, which a head that agrees bears out.
+        """
+
+    def authors(self, calls: Sequence[LedgerCall]) -> Sequence[str]:
+        """The addresses of the keys that have the right to the calls."""
+
+    def nonce(self, author: str) -> int:
+        """The nonce that the next transaction of an address must have, by what is mined."""
+
+    def sign(
+        self, calls: Sequence[LedgerCall], nonces: Sequence[int], over: Sequence[Sequence[SignedCall]] = ()
+    ) -> Sequence[SignedCall]:
+        """Sign calls with the keys of their roles and the nonces given.
+
+        Args:
+            calls: what is signed.
+            nonces: one for each.
+            over: for each call its earlier versions, where the last one of them is to be replaced by a higher fee.
+        """
+
+    def offer(self, signed: Sequence[SignedCall]) -> Sequence[Answer]:
+        """Bring signed calls before the node, in order; whether they get mined shows in the season's head only."""
 
     def is_ours(self, signed: SignedCall) -> bool:
         """Whether a call was signed by a key that has a role now, not by one that was replaced since."""
 
-    def send(self, signed: Sequence[SignedCall]) -> Sequence[MinedCall]:
-        """Send signed calls and wait until they are mined. A call that was mined before is reported, not repeated."""
+    def refusal(self, call: LedgerCall) -> str | None:
+        """The contract's words if it would refuse a call now, else None."""
+
+    def find(self, entries: Sequence[OutboxEntry]) -> Sequence[MinedCall | None]:
+        """Where each call was mined, in whichever version, as far as the node's receipts and blocks agree on it."""
+
+    def block_hash(self, number: int) -> bytes | None:
+        """The hash of the block of that number, None where the chain is shorter."""
+
+    def height(self, *, finalized: bool = False) -> int:
+        """The number of the last block, or of the last that the chain calls final."""
+
+    def gas(self, call: LedgerCall) -> int:
+        """The most gas that a call can take, from above."""
+
+    def gas_limit(self) -> int:
+        """The most gas that a transaction may ask for on this chain."""
+
+    def gas_price(self) -> int:
+        """What a unit of gas costs now, in the chain's smallest coin."""
 
     def history(self, season_no: SeasonNo) -> History:
         """Replay a season from the chain's logs."""

@@ -24,7 +24,9 @@ from web3.types import TxReceipt
 from chain.node.journal import Journal, JournalBlock, JournalHeader
 from chain.node.raw_transaction import RawTransaction, TransactionRefusedError, read_raw_transaction, refuse
 from fairalloc.errors import ChainUnavailableError, FairallocError, VerificationFailedError
+from fairalloc.ledger import FeeMode
 from fairalloc.logs import note
+from fairalloc.ports import Answer
 
 Clock = Callable[[], float]
 """Seconds since 1970; block timestamps are its whole seconds, moved up where two blocks would share one."""
@@ -77,6 +79,8 @@ class Engine(Protocol):
 class EmbeddedNode:
     """A node of our own, as :class:`chain.node_port.Node` asks for. Open one by ``open_node``."""
 
+    fees = FeeMode.AUTO
+
     def __init__(self, journal: Journal, header: JournalHeader, engine: Engine, clock: Clock) -> None:
         self.kind = header.engine
         self.header = header
@@ -127,12 +131,13 @@ class EmbeddedNode:
             ChainUnavailableError: the node has failed or is closed; open it again.
         """
         with self._submitting:
-            self._require_usable()
-            asked = [read_raw_transaction(bytes(raw), self.header.chain_id) for raw in raw_transactions]
-            news = {each.tx_hash: each for each in asked if not self._journal.has_transaction(each.tx_hash)}
-            for chunk in pack_blocks(list(news.values()), self.header.block_gas_limit):
-                self._add_block(chunk)
+            asked = self._take(raw_transactions)
             return [self.w3.eth.get_transaction_receipt(HexStr("0x" + each.tx_hash.hex())) for each in asked]
+
+    def offer(self, raw_transactions: Sequence[bytes]) -> list[Answer]:
+        """As :meth:`submit`, but the receipts are left to whoever wants them."""
+        with self._submitting:
+            return [Answer.TAKEN for _ in self._take(raw_transactions)]
 
     def ask(self, method: str, params: Sequence[Any]) -> dict[str, Any]:
         """The whole answer to one JSON-RPC request, for whoever lets others read.
@@ -182,6 +187,14 @@ class EmbeddedNode:
         self._usable = False
         self._engine.close()
         self._journal.close()
+
+    def _take(self, raw_transactions: Sequence[bytes]) -> list[RawTransaction]:
+        self._require_usable()
+        asked = [read_raw_transaction(bytes(raw), self.header.chain_id) for raw in raw_transactions]
+        news = {each.tx_hash: each for each in asked if not self._journal.has_transaction(each.tx_hash)}
+        for chunk in pack_blocks(list(news.values()), self.header.block_gas_limit):
+            self._add_block(chunk)
+        return asked
 
     def _add_block(self, chunk: Sequence[RawTransaction]) -> None:
         block = JournalBlock(

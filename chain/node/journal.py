@@ -345,13 +345,21 @@ def _connect(path: Path) -> sqlite3.Connection:
 
 @contextmanager
 def _writing(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
-    connection.execute("BEGIN IMMEDIATE")
     try:
-        yield connection
-    except BaseException:
-        connection.execute("ROLLBACK")
-        raise
-    connection.execute("COMMIT")
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            yield connection
+            connection.execute("COMMIT")
+        except BaseException:
+            if connection.in_transaction:  # a full disk has ended it already
+                connection.execute("ROLLBACK")
+            raise
+    except sqlite3.OperationalError as error:
+        raise ChainUnavailableError(
+            "chain.journal-unwritable",
+            f"the chain journal cannot be written: {error}",
+            "see to the disk, then start the command again: nothing is lost or sent twice",
+        ) from error
 
 
 def _insert_block(connection: sqlite3.Connection, block: JournalBlock) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError
 
 from data.store.engine import DRIVERS, schema_versions
-from data.store.store import OUTBOX
+from data.store.schema import OUTBOX
 from fairalloc.health import Check, Health, ok
 from fairalloc.sqlite_files import defects, looking
 

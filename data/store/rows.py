@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from sqlalchemy import RowMapping
 
 from fairalloc.instants import Instant
-from fairalloc.ledger import LedgerCall, MinedCall, SeasonNo, SignedCall, call_from_json, call_to_json
+from fairalloc.ledger import (
+    ChainIdentity,
+    LedgerCall,
+    MinedCall,
+    SeasonNo,
+    SignedCall,
+    Transition,
+    call_from_json,
+    call_to_json,
+)
 from fairalloc.model import (
     Applicant,
     ApplicantId,
@@ -176,15 +186,37 @@ def outbox_row(call: LedgerCall) -> dict[str, Any]:
     return {"seq": call.seq, "call": call_to_json(call)}
 
 
-def entry_of(row: Row) -> OutboxEntry:
-    """A call from its row, with what came of it."""
+def step_row(seq: int, step: Transition) -> dict[str, Any]:
+    """A transition as a line of the history, with the call that carries it."""
+    return {
+        "application_no": step.application_no,
+        "seq": seq,
+        "status": int(step.status),
+        "reason": int(step.reason),
+        "site_no": step.site_no,
+        "width": step.width,
+    }
+
+
+def entry_of(row: Row, signings: Iterable[Row]) -> OutboxEntry:
+    """A call from its row, with all that was signed of it and where it was mined."""
     call = call_from_json(row["call"])
     where = (call.season_no, call.seq)
-    signed = None if row["raw"] is None else SignedCall(*where, bytes(row["raw"]), bytes(row["tx_hash"]))
+    versions = tuple(SignedCall(*where, bytes(s["raw"]), bytes(s["tx_hash"]), s["nonce"]) for s in signings)
     mined = None
     if row["block_number"] is not None:
         mined = MinedCall(*where, bytes(row["tx_hash"]), row["block_number"], bytes(row["block_hash"]), row["gas_used"])
-    return OutboxEntry(call, signed, mined)
+    return OutboxEntry(call, versions, mined)
+
+
+def pin_row(identity: ChainIdentity) -> dict[str, Any]:
+    """A chain and contract as a row."""
+    return {name: getattr(identity, name) for name in ("chain_id", "genesis_hash", "contract", "code_hash")}
+
+
+def identity_of(row: Row) -> ChainIdentity:
+    """The chain and contract of a season from their row; which node answered does not matter."""
+    return ChainIdentity(row["chain_id"], row["genesis_hash"], row["contract"], row["code_hash"], "")
 
 
 def _joined(values: frozenset[str]) -> str:

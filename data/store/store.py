@@ -8,33 +8,34 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, Select, Table, bindparam, func, select
 from sqlalchemy.exc import DatabaseError, IntegrityError
-from sqlmodel import SQLModel
 
-from data.store import rows
-from data.store.tables import (
-    ApplicantTable,
-    ApplicationTable,
-    DocumentTable,
-    EarlierTable,
-    FairTable,
-    IncumbentTable,
-    OutboxTable,
-    PreallocationTable,
-    SaltTable,
-    SeasonTable,
-    SiteTable,
-    StandingTable,
-    TransitionTable,
+from data.store import outbox, rows
+from data.store.schema import (
+    APPLICANT,
+    APPLICATION,
+    DOCUMENT,
+    EARLIER,
+    FAIR,
+    INCUMBENT,
+    OUTBOX,
+    PREALLOCATION,
+    SALT,
+    SEASON,
+    SITE,
+    STANDING,
+    TRANSITION,
+    insert,
 )
 from fairalloc.errors import FairallocError, StateConflictError
 from fairalloc.ledger import (
     ApplicationNo,
+    ChainIdentity,
     LedgerCall,
     MinedCall,
     Record,
@@ -48,17 +49,6 @@ from fairalloc.model import ApplicationId, SeasonInput
 from fairalloc.ports import OutboxEntry, PastTransition, Registration, SeasonRecord, Stage, Standing
 from fairalloc.reasons import Reason
 from fairalloc.status import HOLDS_SITE, NO_STATUS, Status, is_legal
-
-
-def _table(model: type[SQLModel]) -> Table:
-    return SQLModel.metadata.tables[str(model.__tablename__)]
-
-
-SEASON, FAIR, SITE = _table(SeasonTable), _table(FairTable), _table(SiteTable)
-APPLICANT, APPLICATION, SALT = _table(ApplicantTable), _table(ApplicationTable), _table(SaltTable)
-INCUMBENT, STANDING, TRANSITION = _table(IncumbentTable), _table(StandingTable), _table(TransitionTable)
-OUTBOX, DOCUMENT = _table(OutboxTable), _table(DocumentTable)
-PREALLOCATION, EARLIER = _table(PreallocationTable), _table(EarlierTable)
 
 
 class SqlStore:
@@ -102,34 +92,34 @@ class SqlStore:
         seqs = [call.seq for call in submissions for _ in call.commitments]
         with self._write() as connection:
             head = {"season_id": season_id, "stage": Stage.IMPORTED.value, "rules_text": rules_text}
-            _insert(connection, SEASON, season_no, [{**head, "source_digest": source_digest}])
-            _insert(connection, FAIR, season_no, map(rows.fair_row, season.fairs))
-            _insert(connection, SITE, season_no, map(rows.site_row, season.sites))
-            _insert(connection, APPLICANT, season_no, map(rows.applicant_row, season.applicants))
-            _insert(
+            insert(connection, SEASON, season_no, [{**head, "source_digest": source_digest}])
+            insert(connection, FAIR, season_no, map(rows.fair_row, season.fairs))
+            insert(connection, SITE, season_no, map(rows.site_row, season.sites))
+            insert(connection, APPLICANT, season_no, map(rows.applicant_row, season.applicants))
+            insert(
                 connection,
                 APPLICATION,
                 season_no,
                 (rows.application_row(by_id[r.application_id], r) for r in registrations),
             )
-            _insert(connection, INCUMBENT, season_no, map(rows.incumbent_row, season.incumbents))
-            _insert(connection, PREALLOCATION, season_no, map(rows.preallocation_row, season.preallocations))
-            _insert(connection, EARLIER, season_no, map(rows.earlier_row, season.earlier))
+            insert(connection, INCUMBENT, season_no, map(rows.incumbent_row, season.incumbents))
+            insert(connection, PREALLOCATION, season_no, map(rows.preallocation_row, season.preallocations))
+            insert(connection, EARLIER, season_no, map(rows.earlier_row, season.earlier))
             numbers = [registration.application_no for registration in registrations]
             salts = ({"application_no": r.application_no, "salt": r.salt} for r in registrations)
-            _insert(connection, SALT, season_no, salts)
+            insert(connection, SALT, season_no, salts)
             received = {"status": int(Status.SUBMITTED), "reason": int(Reason.RECEIVED), "width": 0}
-            _insert(
+            insert(
                 connection, STANDING, season_no, ({"application_no": n, "site_no": None, **received} for n in numbers)
             )
             steps = zip(numbers, seqs, strict=True)
-            _insert(
+            insert(
                 connection,
                 TRANSITION,
                 season_no,
                 ({"application_no": n, "seq": s, "site_no": 0, **received} for n, s in steps),
             )
-            _insert(connection, OUTBOX, season_no, map(rows.outbox_row, calls))
+            insert(connection, OUTBOX, season_no, map(rows.outbox_row, calls))
         return record
 
     def load_input(self, season_no: SeasonNo) -> SeasonInput:
@@ -190,15 +180,15 @@ class SqlStore:
         """
         steps = [(call.seq, t) for call in calls if isinstance(call, Record) for t in call.transitions]
         with self._write() as connection:
-            expected = _next_seq(connection, season_no)
+            expected = outbox.next_seq(connection, season_no)
             if [call.seq for call in calls] != list(range(expected, expected + len(calls))):
                 raise StateConflictError(
                     "store.sequence", "another process has gone on with this season", "start the command again"
                 )
             _apply(connection, season_no, steps)
-            _insert(connection, OUTBOX, season_no, map(rows.outbox_row, calls))
+            insert(connection, OUTBOX, season_no, map(rows.outbox_row, calls))
             kept = [{"name": name, "content": content} for name, content in (documents or {}).items()]
-            _insert(connection, DOCUMENT, season_no, kept)
+            insert(connection, DOCUMENT, season_no, kept)
             connection.execute(SEASON.update().where(SEASON.c.season_no == season_no).values(stage=stage.value))
 
     def document(self, season_no: SeasonNo, name: str) -> bytes | None:
@@ -209,7 +199,7 @@ class SqlStore:
     def next_seq(self, season_no: SeasonNo) -> int:
         """See :class:`fairalloc.ports.Store`."""
         with self._connect() as connection:
-            return _next_seq(connection, season_no)
+            return outbox.next_seq(connection, season_no)
 
     def standings(self, season_no: SeasonNo) -> Sequence[Standing]:
         """See :class:`fairalloc.ports.Store`."""
@@ -257,32 +247,43 @@ class SqlStore:
 
     def outbox(self, season_no: SeasonNo, *, unmined_only: bool = True) -> Sequence[OutboxEntry]:
         """See :class:`fairalloc.ports.Store`."""
-        question = select(OUTBOX).where(OUTBOX.c.season_no == season_no).order_by(OUTBOX.c.seq)
-        if unmined_only:
-            question = question.where(OUTBOX.c.block_number.is_(None))
-        return [rows.entry_of(row) for row in self._read(question)]
+        with self._connect() as connection:
+            return outbox.entries(connection, season_no, unmined_only=unmined_only)
 
     def mark_signed(self, signed: Sequence[SignedCall]) -> None:
         """See :class:`fairalloc.ports.Store`."""
-        self._mark(
-            [{"s": c.season_no, "q": c.seq, "raw": c.raw, "tx_hash": c.tx_hash} for c in signed], ("raw", "tx_hash")
-        )
+        with self._write() as connection:
+            outbox.add_versions(connection, signed)
 
     def mark_mined(self, mined: Sequence[MinedCall]) -> None:
         """See :class:`fairalloc.ports.Store`."""
-        names = ("block_number", "block_hash", "gas_used")
-        self._mark([{"s": c.season_no, "q": c.seq, **{n: getattr(c, n) for n in names}} for c in mined], names)
-
-    def _mark(self, values: list[dict[str, Any]], names: Sequence[str]) -> None:
-        if not values:
-            return
-        change = (
-            OUTBOX.update()
-            .where(OUTBOX.c.season_no == bindparam("s"), OUTBOX.c.seq == bindparam("q"))
-            .values({name: bindparam(name) for name in names})
-        )
         with self._write() as connection:
-            connection.execute(change, values)
+            outbox.set_places(connection, mined)
+
+    def unmark_mined(self, season_no: SeasonNo, first_seq: int) -> None:
+        """See :class:`fairalloc.ports.Store`."""
+        with self._write() as connection:
+            outbox.forget_places(connection, season_no, first_seq)
+
+    def recut(self, season_no: SeasonNo, calls: Sequence[LedgerCall]) -> None:
+        """See :class:`fairalloc.ports.Store`.
+
+        Raises:
+            StateConflictError: when one of the calls was signed meanwhile, or the calls are not those that were there.
+        """
+        with self._write() as connection:
+            outbox.recut(connection, season_no, calls)
+
+    def pin(self, season_no: SeasonNo, identity: ChainIdentity) -> None:
+        """See :class:`fairalloc.ports.Store`."""
+        with self._write() as connection:
+            outbox.pin(connection, season_no, identity)
+
+    def pinned(self, season_no: SeasonNo) -> ChainIdentity | None:
+        """See :class:`fairalloc.ports.Store`."""
+        with self._connect() as connection:
+            found = outbox.pins(connection, season_no)
+        return rows.identity_of(found[0]) if found else None
 
     def _read(self, question: Select[Any]) -> Sequence[RowMapping]:
         with self._connect() as connection:
@@ -312,17 +313,6 @@ def _words() -> Iterator[None]:
         raise FairallocError(
             "store.unavailable", f"the database cannot be used: {error.orig}", "check the disk and --db, then try again"
         ) from None
-
-
-def _insert(connection: Connection, table: Table, season_no: int, values: Iterable[Mapping[str, Any]]) -> None:
-    batch = [{"season_no": season_no, **value} for value in values]
-    if batch:
-        connection.execute(table.insert(), batch)
-
-
-def _next_seq(connection: Connection, season_no: int) -> int:
-    question = select(func.coalesce(func.max(OUTBOX.c.seq), -1) + 1).where(OUTBOX.c.season_no == season_no)
-    return int(connection.execute(question).scalar_one())
 
 
 def _apply(connection: Connection, season_no: int, steps: Sequence[tuple[int, Transition]]) -> None:
@@ -367,15 +357,4 @@ def _apply(connection: Connection, season_no: int, steps: Sequence[tuple[int, Tr
         )
     )
     connection.execute(update, changes)
-    history = (
-        {
-            "application_no": step.application_no,
-            "seq": seq,
-            "status": int(step.status),
-            "reason": int(step.reason),
-            "site_no": step.site_no,
-            "width": step.width,
-        }
-        for seq, step in steps
-    )
-    _insert(connection, TRANSITION, season_no, history)
+    insert(connection, TRANSITION, season_no, (rows.step_row(seq, step) for seq, step in steps))

@@ -151,17 +151,39 @@ class TransitionTable(SQLModel, table=True):
 
 
 class OutboxTable(SQLModel, table=True):
-    """Calls on their way to the chain. What is signed is kept byte for byte; what is mined, where."""
+    """Calls on their way to the chain; of what is mined, which transaction and where."""
 
     __tablename__ = "outbox"
     season_no: int = Field(primary_key=True, foreign_key="season.season_no")
     seq: int = Field(primary_key=True)
     call: str = Field(sa_column=Column(Text, nullable=False))
-    raw: bytes | None = Field(sa_column=Column(LargeBinary))
     tx_hash: bytes | None = Field(sa_column=Column(LargeBinary))
     block_number: int | None
     block_hash: bytes | None = Field(sa_column=Column(LargeBinary))
     gas_used: int | None
+
+
+class SigningTable(SQLModel, table=True):
+    """Every version of a call that was ever signed, byte for byte, the oldest first."""
+
+    __tablename__ = "signing"
+    season_no: int = Field(primary_key=True, foreign_key="season.season_no")
+    seq: int = Field(primary_key=True)
+    version: int = Field(primary_key=True)
+    nonce: int = Field(sa_column=Column(BigInteger, nullable=False))
+    raw: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    tx_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class PinTable(SQLModel, table=True):
+    """On which chain and contract a season is published; it is published on no other."""
+
+    __tablename__ = "pin"
+    season_no: int = Field(primary_key=True, foreign_key="season.season_no")
+    chain_id: int = Field(sa_column=Column(BigInteger, nullable=False))
+    genesis_hash: str
+    contract: str
+    code_hash: str
 
 
 class DocumentTable(SQLModel, table=True):

@@ -127,7 +127,7 @@ def _agree(database: Path, node: Any, state: Path) -> None:
         for season_no, entries in seasons.items():
             head = LedgerClient(node, deployment.contract).season_head(season_no)
             on_chain = 0 if head is None else head.next_seq
-            signed = sum(entry.signed is not None for entry in entries)
+            signed = sum(bool(entry.versions) for entry in entries)
             if on_chain > signed:
                 raise damaged(f"season {season_no}: the database has signed {signed} calls, the chain has {on_chain}")
 

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from fairalloc.ledger import FeeMode
+
 Folder = Annotated[Path, typer.Argument(help="Folder with season.toml and the CSV files.")]
 SeasonDir = Annotated[Path | None, typer.Argument(help="Folder with season.toml and the CSV files.")]
 Out = Annotated[Path, typer.Option("--out", help="Folder for the bundle.")]
@@ -19,6 +21,10 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 State = Annotated[Path, typer.Option("--state", envvar="FAIRALLOC_STATE", help="Folder for database, chain and keys.")]
 Db = Annotated[str | None, typer.Option("--db", envvar="FAIRALLOC_DB", help="A database's URL instead of SQLite.")]
 Rpc = Annotated[str | None, typer.Option("--rpc", envvar="FAIRALLOC_RPC", help="Use the EVM node at this URL.")]
+Fees = Annotated[FeeMode, typer.Option("--fees", envvar="FAIRALLOC_FEES", help="How fees on the chain are found.")]
+Confirmations = Annotated[
+    str, typer.Option(envvar="FAIRALLOC_CONFIRMATIONS", help="Blocks that must follow the last call's, or `finalized`.")
+]
 SkipInvalid = Annotated[Path | None, typer.Option("--skip-invalid", help="Leave out bad rows and list them in a file.")]
 Export = Annotated[Path | None, typer.Option("--export", help="Audit against a chain export, on a node of our own.")]
 DEFAULT_STATE = Path(".fairalloc")

@@ -9,9 +9,11 @@ import typer
 
 from fairalloc import console
 from fairalloc.bundle.folder import write_bundle
-from fairalloc.commands.options import DEFAULT_STATE, Db, Json, Out, Rpc, SeasonOption, State
+from fairalloc.commands.options import DEFAULT_STATE, Confirmations, Db, Fees, Json, Out, Rpc, SeasonOption, State
 from fairalloc.commands.workspace import Workspace
+from fairalloc.ledger import FeeMode
 from fairalloc.ports import Stage
+from fairalloc.services.batching import batches
 from fairalloc.services.bundling import bundle_files
 from fairalloc.services.context import SeasonContext, find_season
 from fairalloc.services.publishing import publish as publish_outbox
@@ -24,21 +26,28 @@ def publish(
     state: State = DEFAULT_STATE,
     db: Db = None,
     rpc: Rpc = None,
+    fees: Fees = FeeMode.AUTO,
+    confirmations: Confirmations = "0",
     as_json: Json = False,
 ) -> None:
     """Record on chain what is not there yet, each call exactly once, and put the proof of it into the bundle.
 
     Example: fairalloc publish --out out/2026
     """
-    workspace = Workspace(state, db, rpc)
+    workspace = Workspace(state, db, rpc, fees, confirmations)
     tools = workspace.tools()
     record = find_season(tools.store, season)
     if dry_run:
-        waiting = tools.store.outbox(record.season_no)
-        console.show(f"Season {record.season_id}", {"calls to send": len(waiting)}, as_json=as_json)
+        from chain.gas import estimate
+
+        terms = workspace.chain().terms()
+        calls = [entry.call for entry in tools.store.outbox(record.season_no)]
+        console.show_batches(
+            record.season_id, batches(calls, estimate, terms.gas_limit), terms.gas_price, as_json=as_json
+        )
         return
-    with workspace.chain().ledger() as ledger:
-        sent = publish_outbox(tools.store, ledger, record.season_no, tools.progress)
+    with workspace.chain().ledger(tools.store.pinned(record.season_no)) as ledger:
+        sent = publish_outbox(tools.store, ledger, record.season_no, tools.progress, tools.pace)
         context = SeasonContext.load(tools.store, record)
         files = bundle_files(tools.store, context, ledger) if context.reached(Stage.ALLOCATED) else {}
     if files:

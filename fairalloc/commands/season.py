@@ -16,7 +16,9 @@ from fairalloc import console
 from fairalloc.bundle.folder import read_bundle, write_bundle
 from fairalloc.commands.options import (
     DEFAULT_STATE,
+    Confirmations,
     Db,
+    Fees,
     Folder,
     Json,
     Out,
@@ -29,6 +31,7 @@ from fairalloc.commands.options import (
     Synthetic,
 )
 from fairalloc.commands.workspace import CODE_HASH, Workspace
+from fairalloc.ledger import FeeMode
 from fairalloc.report.comparing import render_comparison
 from fairalloc.services import pipeline
 from fairalloc.services.bundling import bundle_files
@@ -48,6 +51,8 @@ def run(
     state: State = DEFAULT_STATE,
     db: Db = None,
     rpc: Rpc = None,
+    fees: Fees = FeeMode.AUTO,
+    confirmations: Confirmations = "0",
     as_json: Json = False,
 ) -> None:
     """Run a whole season: import, screen, allocate, record on chain, audit, report.
@@ -57,12 +62,12 @@ def run(
     Example: fairalloc run --synthetic 20000 --out out/season
     """
     watch = Stopwatch()
-    workspace = Workspace(state, db, rpc)
+    workspace = Workspace(state, db, rpc, fees, confirmations)
     with watch.lap("import"):
         rules, rules_text, season = season_input(season_dir, synthetic, seed, skip_invalid)
         tools = workspace.tools()
         context = register(tools.store, rules, rules_text, season)
-    with workspace.chain().ledger() as ledger:
+    with workspace.chain().ledger(tools.store.pinned(context.record.season_no)) as ledger:
         console.err.print(
             f"season {rules.season.id}: {len(season.applications):,} applications, node {ledger.identity().node}"
         )
@@ -122,13 +127,15 @@ def allocate(
     state: State = DEFAULT_STATE,
     db: Db = None,
     rpc: Rpc = None,
+    fees: Fees = FeeMode.AUTO,
+    confirmations: Confirmations = "0",
     as_json: Json = False,
 ) -> None:
     """Screen and allocate a season, imported now or before, and write its bundle; `publish` records it on chain.
 
     Example: fairalloc allocate seasons/2026 --out out/2026 --no-chain
     """
-    watch, workspace = Stopwatch(), Workspace(state, db, rpc)
+    watch, workspace = Stopwatch(), Workspace(state, db, rpc, fees, confirmations)
     tools = workspace.tools()
     if season_dir is not None:
         context = register(tools.store, *season_input(season_dir, None, 0, None))
@@ -137,7 +144,8 @@ def allocate(
     held = None if keep is None else Held.of(read_bundle(keep), context)
     if held is not None:
         tools = replace(tools, solve=held.keeping(tools.solve, context))
-    with nullcontext() if no_chain else workspace.chain().ledger() as ledger:
+    pinned = tools.store.pinned(context.record.season_no)
+    with nullcontext() if no_chain else workspace.chain().ledger(pinned) as ledger:
         context = pipeline.allocate(tools, context, ledger, watch)
     files = bundle_files(tools.store, context, None)
     write_bundle(out_dir, files)

@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Literal
 from chain.contract.artifact import artifact
 from data.store import SqlStore, open_store
 from fairalloc import console
+from fairalloc.ledger import FeeMode
 from fairalloc.services.pipeline import Tools
+from fairalloc.services.publishing import Pace, confirmations_of
 from solver.verify import check_files
 
 if TYPE_CHECKING:
@@ -34,6 +36,8 @@ class Workspace:
     state: Path
     db: str | None
     rpc: str | None
+    fees: FeeMode = FeeMode.AUTO
+    confirmations: str = "0"
 
     def store(self) -> SqlStore:
         """The database."""
@@ -55,11 +59,12 @@ class Workspace:
         """What the services work with."""
         from solver.optimal import solve
 
-        return Tools(self.store(), solve, check_files, PROGRAM, console.ConsoleProgress())
+        pace = Pace(confirmations=confirmations_of(self.confirmations))
+        return Tools(self.store(), solve, check_files, PROGRAM, console.ConsoleProgress(), pace)
 
     def chain(self) -> Installation:
         """Node, keys and contract."""
         from chain.installation import Installation
 
         engine: Literal["py-evm", "auto"] = "py-evm" if os.environ.get("FAIRALLOC_NODE") == "py-evm" else "auto"
-        return Installation(self.state, self.rpc, engine, os.environ.get("FAIRALLOC_KEY_PASSWORD"))
+        return Installation(self.state, self.rpc, engine, os.environ.get("FAIRALLOC_KEY_PASSWORD"), self.fees)

@@ -22,7 +22,7 @@ from fairalloc.services.bundling import bundle_files
 from fairalloc.services.context import SeasonContext
 from fairalloc.services.drawing import draw_known, frozen_at, latest_freeze, waiting
 from fairalloc.services.intake import import_season
-from fairalloc.services.publishing import publish
+from fairalloc.services.publishing import Pace, publish
 from fairalloc.services.stages import allocate_season, freeze_season, screen_season
 from fairalloc.summary import summarize
 
@@ -52,6 +52,7 @@ class Tools:
     check: CheckFiles
     program: str
     progress: Progress
+    pace: Pace = field(default_factory=Pace)
 
 
 def register(store: Store, rules: Rules, rules_text: str, season: SeasonInput) -> SeasonContext:
@@ -78,7 +79,7 @@ def allocate(tools: Tools, context: SeasonContext, ledger: Ledger | None, watch:
         context = draw_known(tools.store, context)
     if ledger is not None and not context.reached(Stage.ALLOCATED):
         with watch.lap("publish"):
-            publish(tools.store, ledger, context.record.season_no, tools.progress)
+            publish(tools.store, ledger, context.record.season_no, tools.progress, tools.pace)
     if not context.reached(Stage.DRAWN):
         freeze = latest_freeze(tools.store, context)
         fixed = None if ledger is None else frozen_at(ledger, context.record.season_no, freeze)
@@ -108,7 +109,7 @@ def run(
 def publish_and_bundle(tools: Tools, context: SeasonContext, ledger: Ledger, watch: Stopwatch) -> dict[str, bytes]:
     """Send what is left in the outbox, and put the bundle together."""
     with watch.lap("publish"):
-        publish(tools.store, ledger, context.record.season_no, tools.progress)
+        publish(tools.store, ledger, context.record.season_no, tools.progress, tools.pace)
     with watch.lap("bundle"):
         return bundle_files(tools.store, context, ledger)
 

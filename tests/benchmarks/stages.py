@@ -48,6 +48,7 @@ from fairalloc.services.stages import (
 from fairalloc.status import Status
 from solver.optimal import solve
 from solver.verify import check_files
+from tests.benchmarks.recording import measure_record
 
 SAMPLE = 500
 """Counterfactuals that are solved again."""
@@ -274,6 +275,7 @@ STAGES = {
     "spacing": measure_spacing,
     "queue": measure_queue,
     "season": measure_season,
+    "record": measure_record,
     "explain": measure_explain,
 }
 

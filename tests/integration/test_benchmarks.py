@@ -35,6 +35,7 @@ def test_everything_is_measured(stage, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(bench, "SEVERAL_SIZES", (60,))
     monkeypatch.setattr(bench, "RIVAL_SIZES", (60,))
     monkeypatch.setattr(bench, "SEASON", 60)
+    monkeypatch.setattr(bench, "TRANSITIONS", 240)
     monkeypatch.setattr(bench, "RESULTS", tmp_path / "bench" / "results.json")
     bench.main()
     assert stage == set(STAGES)
@@ -52,6 +53,7 @@ def test_everything_is_measured(stage, monkeypatch, tmp_path, capsys):
     assert served["refusals"]["proven"] > 0
     assert served["values"] == {}  # the queue has no goals
     assert results["season"][0]["transitions"] > 0
+    assert results["record"][0]["transitions"] == 240
     assert results["explain"][0]["true"] == sum(results["explain"][0]["sampled"].values()) > 0
     printed = capsys.readouterr().out
     assert "gas per transition" in printed

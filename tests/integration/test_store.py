@@ -13,7 +13,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import create_engine, inspect, text
 from sqlmodel import SQLModel
@@ -21,10 +23,11 @@ from sqlmodel import SQLModel
 from data.store import open_store
 from data.synthetic import synthesize
 from fairalloc.errors import FairallocError, StateConflictError, UsageError
-from fairalloc.ledger import ApplicationNo, MinedCall, Record, SignedCall, SiteNo, Transition
+from fairalloc.ledger import ApplicationNo, ChainIdentity, MinedCall, Record, SignedCall, SiteNo, Transition
 from fairalloc.ports import Stage
 from fairalloc.reasons import Reason
 from fairalloc.rules import parse_rules
+from fairalloc.services.batching import cut, records
 from fairalloc.services.intake import import_season
 from fairalloc.status import Status
 from tests.conftest import ROOT
@@ -163,8 +166,10 @@ def test_the_outbox_remembers_what_was_signed_and_mined(store):
     screened(store, record, 60)
     waiting = store.outbox(no)
     assert [entry.call.seq for entry in waiting] == list(range(4))
-    store.mark_signed([SignedCall(no, 0, b"raw", b"h" * 32)])
-    assert store.outbox(no)[0].signed == SignedCall(no, 0, b"raw", b"h" * 32)
+    versions = (SignedCall(no, 0, b"raw", b"h" * 32, 7), SignedCall(no, 0, b"dearer", b"d" * 32, 7))
+    for version in versions:
+        store.mark_signed([version])
+    assert store.outbox(no)[0].versions == versions
     mined = MinedCall(no, 0, b"h" * 32, 12, b"b" * 32, 21_000)
     store.mark_mined([mined])
     assert [entry.call.seq for entry in store.outbox(no)] == [1, 2, 3]
@@ -172,6 +177,71 @@ def test_the_outbox_remembers_what_was_signed_and_mined(store):
     history = store.history_of(no, ApplicationNo(1))
     assert [(past.transition.status, past.seq) for past in history] == [(Status.SUBMITTED, 1), (Status.ELIGIBLE, 3)]
     assert store.document(no, "a") == b"\x00\xff"
+
+
+def test_what_was_mined_can_be_taken_back(store):
+    record, _ = registered(store)
+    no = record.season_no
+    screened(store, record, 60)
+    mined = [MinedCall(no, seq, bytes([seq]) * 32, 12 + seq, b"b" * 32, 21_000) for seq in range(3)]
+    store.mark_mined(mined)
+    store.unmark_mined(no, 1)
+    assert [entry.mined for entry in store.outbox(no, unmined_only=False)] == [mined[0], None, None, None]
+
+
+def test_calls_that_are_cut_anew_carry_the_same_and_the_history_follows(store):
+    record, _ = registered(store)
+    no = record.season_no
+    screened(store, record, 60)
+    calls = [entry.call for entry in store.outbox(no)]
+    smaller = cut(calls, records, 25)
+    before = store.standings(no)
+    store.recut(no, smaller)
+    assert [entry.call for entry in store.outbox(no)] == smaller
+    assert [call.seq for call in smaller] == list(range(10)) == list(range(store.next_seq(no)))
+    for number, seqs in ((1, [1, 6]), (26, [2, 7]), (60, [4, 9])):
+        assert [past.seq for past in store.history_of(no, ApplicationNo(number))] == seqs
+    assert store.standings(no) == before
+    with pytest.raises(StateConflictError):
+        store.recut(no, smaller[:-1])  # something would be lost
+    store.mark_signed([SignedCall(no, 9, b"raw", b"h" * 32, 0)])
+    with pytest.raises(StateConflictError):
+        store.recut(no, calls)
+    assert [entry.call for entry in store.outbox(no)] == smaller
+
+
+def test_where_a_season_is_published_is_kept(store):
+    record, _ = registered(store)
+    identity = ChainIdentity(2**40, "0xgenesis", "0xcontract", "0xcode", "rpc")
+    assert store.pinned(record.season_no) is None
+    store.pin(record.season_no, identity)
+    store.pin(record.season_no, identity)
+    assert store.pinned(record.season_no) == replace(identity, node="")
+
+
+def test_what_an_earlier_version_has_signed_is_kept(url):
+    """Its nonces are not known; what it left unmined is signed again, and recognised if it is mined after all."""
+    store = open_store(url)
+    record, _ = registered(store)
+    store.mark_signed([SignedCall(record.season_no, 0, b"raw", b"h" * 32, 7)])
+    store.mark_mined([MinedCall(record.season_no, 0, b"h" * 32, 12, b"b" * 32, 21_000)])
+    store.mark_signed([SignedCall(record.season_no, 1, b"other", b"o" * 32, 8)])
+    whole = store.outbox(record.season_no, unmined_only=False)
+    store.close()
+    engine = create_engine(url)
+    config = Config()
+    config.set_main_option("script_location", str(ROOT / "data" / "migrations"))
+    with engine.begin() as connection:
+        config.attributes["connection"] = connection
+        command.downgrade(config, "0002")
+        command.upgrade(config, "head")
+    engine.dispose()
+    store = open_store(url)
+    again = store.outbox(record.season_no, unmined_only=False)
+    assert [entry.mined for entry in again] == [entry.mined for entry in whole]
+    unknown = [tuple(replace(version, nonce=-1) for version in entry.versions) for entry in whole]
+    assert [entry.versions for entry in again] == unknown
+    store.close()
 
 
 def test_the_migrations_make_the_tables_that_the_program_uses(store, url):

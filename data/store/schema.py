@@ -1,0 +1,45 @@
+"""The tables as SQLAlchemy's core has them, and the one way in which rows of a season are put in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from sqlalchemy import Connection, Table
+from sqlmodel import SQLModel
+
+from data.store.tables import (
+    ApplicantTable,
+    ApplicationTable,
+    DocumentTable,
+    EarlierTable,
+    FairTable,
+    IncumbentTable,
+    OutboxTable,
+    PinTable,
+    PreallocationTable,
+    SaltTable,
+    SeasonTable,
+    SigningTable,
+    SiteTable,
+    StandingTable,
+    TransitionTable,
+)
+
+
+def _table(model: type[SQLModel]) -> Table:
+    return SQLModel.metadata.tables[str(model.__tablename__)]
+
+
+SEASON, FAIR, SITE = _table(SeasonTable), _table(FairTable), _table(SiteTable)
+APPLICANT, APPLICATION, SALT = _table(ApplicantTable), _table(ApplicationTable), _table(SaltTable)
+INCUMBENT, STANDING, TRANSITION = _table(IncumbentTable), _table(StandingTable), _table(TransitionTable)
+OUTBOX, SIGNING, PIN, DOCUMENT = _table(OutboxTable), _table(SigningTable), _table(PinTable), _table(DocumentTable)
+PREALLOCATION, EARLIER = _table(PreallocationTable), _table(EarlierTable)
+
+
+def insert(connection: Connection, table: Table, season_no: int, values: Iterable[Mapping[str, Any]]) -> None:
+    """Put rows of a season in."""
+    batch = [{"season_no": season_no, **value} for value in values]
+    if batch:
+        connection.execute(table.insert(), batch)
