@@ -27,7 +27,8 @@ from chain.keyring import (
     rounds_of,
 )
 from chain.node.anvil_process import find_anvil
-from chain.node.journal import JOURNAL_FILE, JournalHeader, read_only
+from chain.node.blocks import JournalHeader
+from chain.node.journal import JOURNAL_FILE, read_only
 from chain.node.manager import open_node
 from chain.node_port import Node
 from chain.rights import RIGHTS

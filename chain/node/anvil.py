@@ -15,9 +15,10 @@ import requests
 from web3 import HTTPProvider, Web3
 
 from chain.node.anvil_process import HARDFORK, AnvilProcess, find_anvil
+from chain.node.blocks import JournalBlock, JournalHeader
 from chain.node.embedded import Clock, EmbeddedNode, SpoiledBlockError
 from chain.node.genesis import Genesis, make_genesis
-from chain.node.journal import Journal, JournalBlock, JournalHeader
+from chain.node.journal import Journal
 from chain.node.loopback import LoopbackSession
 from chain.node.raw_transaction import refuse
 from fairalloc.errors import ChainUnavailableError

@@ -21,7 +21,8 @@ from eth_utils.crypto import keccak
 from web3 import Web3
 from web3.types import TxReceipt
 
-from chain.node.journal import Journal, JournalBlock, JournalHeader
+from chain.node.blocks import JournalBlock, JournalHeader
+from chain.node.journal import Journal
 from chain.node.raw_transaction import RawTransaction, TransactionRefusedError, read_raw_transaction, refuse
 from fairalloc.errors import ChainUnavailableError, FairallocError, VerificationFailedError
 from fairalloc.ledger import FeeMode

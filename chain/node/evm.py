@@ -8,10 +8,11 @@ from pathlib import Path
 
 from eth.exceptions import PyEVMError
 
+from chain.node.blocks import JournalHeader
 from chain.node.embedded import Clock, EmbeddedNode
 from chain.node.evm_chain import CHAIN_FILE, HARDFORK, EvmEngine
 from chain.node.genesis import Genesis, make_genesis
-from chain.node.journal import Journal, JournalHeader
+from chain.node.journal import Journal
 from fairalloc.errors import VerificationFailedError
 
 KIND = "py-evm"

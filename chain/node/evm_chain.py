@@ -23,11 +23,11 @@ from eth_utils.exceptions import ValidationError
 from web3 import Web3
 from web3.types import RPCEndpoint
 
+from chain.node.blocks import JournalBlock
 from chain.node.embedded import SpoiledBlockError
 from chain.node.evm_database import EvmDatabase
 from chain.node.evm_provider import EvmProvider
 from chain.node.genesis import BALANCE, GENESIS_TIME, Genesis
-from chain.node.journal import JournalBlock
 from chain.node.raw_transaction import refuse
 
 HARDFORK = "prague"

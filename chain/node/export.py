@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from chain.node.blocks import JournalBlock, JournalHeader
 from chain.node.embedded import Clock, EmbeddedNode
-from chain.node.journal import Journal, JournalBlock, JournalHeader, snapshot
+from chain.node.journal import Journal, snapshot
 from chain.node.manager import open_node
 from fairalloc.errors import StateConflictError, VerificationFailedError
 

@@ -13,8 +13,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from chain.node.blocks import JournalBlock, JournalHeader
 from chain.node.embedded import EmbeddedNode
-from chain.node.journal import Journal, JournalBlock, JournalHeader, executed_blocks
+from chain.node.journal import Journal, executed_blocks
 from chain.node.manager import open_node
 from chain.node.raw_transaction import TransactionRefusedError
 from chain.node.sources import Source

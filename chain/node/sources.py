@@ -6,16 +6,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from chain.node.blocks import JournalBlock, JournalHeader
 from chain.node.export import read_export
 from chain.node.gateway import BLOCKS, HEADER
-from chain.node.journal import (
-    JOURNAL_FILE,
-    JournalBlock,
-    JournalHeader,
-    executed_blocks,
-    executed_height,
-    snapshot,
-)
+from chain.node.journal import JOURNAL_FILE, executed_blocks, executed_height, snapshot
 from chain.rpc_node import RpcNode
 from fairalloc.errors import ChainUnavailableError, UsageError
 
