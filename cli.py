@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import logging
 import sys
+from collections.abc import Callable
+from functools import cache
 from typing import Annotated
 
 import typer
+from typer.main import get_command
 
 from fairalloc import console
 from fairalloc.commands import applicant, auditing, drawing, monitor, node, operations, receipts, record, season
@@ -61,10 +64,16 @@ def logged(
     start_logging(log_format, log_level or (LogLevel.INFO if log_format is LogFormat.JSON else LogLevel.WARNING))
 
 
+@cache
+def program() -> Callable[[], object]:
+    """All commands, put together once."""
+    return get_command(app)
+
+
 def main() -> None:
     """The entry point: errors become words and documented exit codes."""
     try:
-        app()
+        program()()
     except FairallocError as error:
         note(_log, logging.INFO, "command.failed", code=error.code, exit_code=int(error.exit_code))
         console.show_error(error)

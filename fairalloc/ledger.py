@@ -20,7 +20,7 @@ from typing import NewType
 import numpy as np
 import numpy.typing as npt
 
-from fairalloc.errors import StateConflictError
+from fairalloc.errors import ChainUnavailableError
 from fairalloc.findings import Finding
 from fairalloc.reasons import Reason
 from fairalloc.status import Status
@@ -156,14 +156,14 @@ def require_pinned(pinned: ChainIdentity | None, found: ChainIdentity) -> None:
     """Refuse another chain or contract than the one a season was first published on.
 
     Raises:
-        StateConflictError: it is another.
+        ChainUnavailableError: it is another.
     """
     if pinned is None:
         return
     for name in ("chain_id", "genesis_hash", "contract", "code_hash"):
         here, there = getattr(pinned, name), getattr(found, name)
         if here != there:
-            raise StateConflictError(
+            raise ChainUnavailableError(
                 "publish.other-chain",
                 f"the season is published with the {name.replace('_', ' ')} {here}, the node has {there}",
                 "check --rpc, --state and the keys: a season cannot be moved to another chain or contract",

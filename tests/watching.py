@@ -13,7 +13,7 @@ from eth_utils.address import to_checksum_address
 from chain.client import LedgerClient
 from chain.contract.artifact import artifact
 from chain.deployment import contract_address, deploy
-from chain.keyring import Keyring
+from chain.keyring import Keyring, default_password
 from chain.node import EmbeddedNode, Preference, open_node
 from chain.node.gateway import Gateway
 from chain.node.server import NodeServer
@@ -55,7 +55,7 @@ class City:
 
     def __init__(self, folder: Path, keys: Path, start: int = START, engine: Preference = "auto") -> None:
         self.folder = folder
-        self.keyring = Keyring.open(keys, "password")
+        self.keyring = Keyring.open(keys, default_password(keys))
         self.address = contract_address(self.keyring)
         self._start = start
         self._engine: Preference = engine

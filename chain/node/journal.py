@@ -134,7 +134,7 @@ def snapshot(folder: Path) -> Iterator[tuple[JournalHeader, Iterator[JournalBloc
     path = folder / JOURNAL_FILE
     if not path.is_file():
         raise _no_journal(folder)
-    with closing(_connect(path)) as connection:
+    with closing(_connect(path, to_read=True)) as connection:
         connection.execute("BEGIN")
         header = _read_header(connection)
         if header is None:
@@ -161,14 +161,14 @@ def has_begun(folder: Path) -> bool:
 
 def executed_blocks(folder: Path, first: int, count: int) -> list[JournalBlock]:
     """Up to so many executed blocks from a number on, of a journal which another process may be writing."""
-    with closing(_connect(folder / JOURNAL_FILE)) as connection:
+    with closing(_connect(folder / JOURNAL_FILE, to_read=True)) as connection:
         connection.execute("BEGIN")
         return [block for block in _read_blocks(connection, first, count) if block.block_hash is not None]
 
 
 def executed_height(folder: Path) -> tuple[int, bytes] | None:
     """Number and hash of the last executed block, None where there is none yet."""
-    with closing(_connect(folder / JOURNAL_FILE)) as connection:
+    with closing(_connect(folder / JOURNAL_FILE, to_read=True)) as connection:
         row = connection.execute(
             "SELECT number, hash FROM blocks WHERE hash IS NOT NULL ORDER BY number DESC LIMIT 1"
         ).fetchone()
@@ -217,12 +217,14 @@ def _take_lock(folder: Path) -> int:
     return lock
 
 
-def _connect(path: Path) -> sqlite3.Connection:
+def _connect(path: Path, *, to_read: bool = False) -> sqlite3.Connection:
+    """A connection; one to read leaves the file's mode alone: while a journal begins, that would disturb its writer."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=30)
+    pragmas = () if to_read else ("journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON")
     try:
-        connection.execute("PRAGMA journal_mode = WAL")
-        connection.execute("PRAGMA synchronous = FULL")
-        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+        for pragma in pragmas:
+            connection.execute(f"PRAGMA {pragma}")
     except sqlite3.DatabaseError as error:
         connection.close()
         raise ChainUnavailableError(

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from chain.client import LedgerClient
 from chain.deployment import deploy
-from chain.keyring import Keyring
+from chain.keyring import Keyring, default_password
 from chain.node.journal import JOURNAL_FILE
 from chain.node.manager import open_node
 from data.store import open_store
@@ -36,7 +36,7 @@ def measure_record(size: int) -> dict[str, object]:
         import_season(store, parse_rules(made.rules_text), made.rules_text, made.season, os.urandom)
         steps = lives(len(made.season.applications), len(made.season.sites), size)
         store.advance(SEASON, Stage.ALLOCATED, list(calls_of(steps, store.next_seq(SEASON))))
-        keyring = Keyring.open(scratch / "keys", "bench")
+        keyring = Keyring.open(scratch / "keys", default_password(scratch / "keys"))
         node = open_node(scratch / "node", keyring.addresses())
         ledger = LedgerClient(node, deploy(node, keyring), keyring)
         cpu = time.process_time()

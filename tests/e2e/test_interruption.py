@@ -15,7 +15,7 @@ import pytest
 from tests.conftest import ROOT, run_inside
 
 APPLICATIONS = int(os.environ.get("FAIRALLOC_KILL_SIZE", "500"))
-KILLS = int(os.environ.get("FAIRALLOC_KILLS", "6"))
+KILLS = int(os.environ.get("FAIRALLOC_KILLS", "3"))
 
 
 def start(folder):

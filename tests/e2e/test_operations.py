@@ -149,7 +149,7 @@ def test_another_chain_of_the_same_id_is_refused(anvil, inside):
     other, _ = anvil("--chain-id", "4242", *FREE, "--timestamp", str(int(time.time()) - 100))
     found, _ = health(inside, "--rpc", other, expect=1)
     assert of(found, "failure") == {"contract"}
-    assert "another first block" in inside("publish", "--out", "again", "--rpc", other, expect=6).stderr
+    assert "the genesis hash" in inside("publish", "--out", "again", "--rpc", other, expect=6).stderr
     found, said = health(inside, "--rpc", "http://user:secret@127.0.0.1:9", expect=1)
     assert of(found, "failure") == {"node"}
     assert "secret" not in said.stdout + said.stderr

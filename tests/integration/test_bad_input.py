@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests.conftest import ROOT, run_inside
 
 SAMPLE = ROOT / "data" / "sample"
-ROWS = int(os.environ.get("FAIRALLOC_BAD_ROWS", "100000"))
+ROWS = int(os.environ.get("FAIRALLOC_BAD_ROWS", "30000"))
 
 
 def cell(file, row, column, value):
@@ -182,11 +182,19 @@ DEFECTS = {
 }
 
 
+@pytest.fixture(scope="module")
+def imported(tmp_path_factory):
+    """A folder with a season in its database; nobody may change it."""
+    folder = tmp_path_factory.mktemp("imported")
+    shutil.copytree(SAMPLE, folder / "good")
+    run_inside(folder, "import", "good")
+    return folder
+
+
 @pytest.fixture
-def installed(fairalloc, tmp_path):
+def installed(imported, tmp_path):
     """A folder with a season in its database, a copy of its files to spoil, and a picture of the database."""
-    shutil.copytree(SAMPLE, tmp_path / "good")
-    assert fairalloc("import", "good")[0] == 0
+    shutil.copytree(imported, tmp_path, dirs_exist_ok=True)
     shutil.copytree(SAMPLE, tmp_path / "bad")
     rules = tmp_path / "bad" / "season.toml"
     rules.write_text(rules.read_text().replace('id = "sample-2026"', 'id = "spoilt-2026"'))

@@ -245,6 +245,7 @@ def test_a_follower_that_is_killed_goes_on(tmp_path):
     deadline = time.monotonic() + 60
     while not (has_begun(copy) and executed_height(copy)):
         assert time.monotonic() < deadline
+        assert process.poll() is None
         time.sleep(0.002)
     process.send_signal(signal.SIGKILL)
     process.wait()

@@ -10,7 +10,7 @@ import pytest
 from chain.client import LedgerClient
 from chain.deployment import deploy
 from chain.fees import offered
-from chain.keyring import Keyring
+from chain.keyring import Keyring, default_password
 from chain.node.anvil_process import find_anvil
 from chain.node.genesis import CHAIN_ID
 from chain.node.manager import open_node
@@ -34,7 +34,7 @@ def test_the_same_season_has_the_same_heads_everywhere(tmp_path):
         script.go_on(store, stage)
     store.close()
     other = Anvil(tmp_path, "--chain-id", str(CHAIN_ID))
-    keyring = Keyring.open(tmp_path / "keys", "simulator")
+    keyring = Keyring.open(tmp_path / "keys", default_password(tmp_path / "keys"))
     heads, kinds = [], []
 
     def record(node, fees, name):

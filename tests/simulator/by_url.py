@@ -17,7 +17,7 @@ from web3.providers.base import JSONBaseProvider
 
 from chain.client import LedgerClient
 from chain.deployment import contract_address, deploy
-from chain.keyring import KEY_NAMES, Keyring
+from chain.keyring import KEY_NAMES, Keyring, default_password
 from chain.node.anvil_process import find_anvil
 from chain.rpc_node import UNREACHABLE, RpcNode
 from fairalloc.errors import ChainUnavailableError
@@ -65,7 +65,7 @@ class Anvil:
                 break
             except OSError:
                 time.sleep(0.05)
-        self.keyring = Keyring.open(folder / "keys", "simulator")
+        self.keyring = Keyring.open(folder / "keys", default_password(folder / "keys"))
         for name in KEY_NAMES:
             self.ask("anvil_setBalance", self.keyring.address(name), hex(10**24))
         self.ask("evm_setAutomine", True)

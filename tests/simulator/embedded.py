@@ -9,7 +9,7 @@ from pathlib import Path
 
 from chain.client import LedgerClient
 from chain.deployment import contract_address, deploy
-from chain.keyring import Keyring
+from chain.keyring import Keyring, default_password
 from chain.node.anvil import AnvilNode
 from chain.node.evm import PyEvmNode
 from chain.node.journal import Journal
@@ -22,7 +22,7 @@ NODES = {"anvil": AnvilNode, "py-evm": PyEvmNode}
 
 def deployed(folder: Path, engine: str) -> Path:
     """A folder with keys and a chain on which the contract is: each season begins with a copy of it."""
-    keyring = Keyring.open(folder / "keys", "simulator")
+    keyring = Keyring.open(folder / "keys", default_password(folder / "keys"))
     with closing(open_node(folder / "node", keyring.addresses(), prefer=engine, clock=lambda: 1_000)) as node:
         deploy(node, keyring)
     return folder
@@ -62,7 +62,7 @@ class Home:
         self.now = 2_000.0
         self._folder = folder / "chain"
         self._node = NODES[engine]
-        self._keyring = Keyring.open(self._folder / "keys", "simulator")
+        self._keyring = Keyring.open(self._folder / "keys", default_password(self._folder / "keys"))
         self._asked: LedgerClient | None = None
 
     def sleep(self, seconds: float) -> None:
