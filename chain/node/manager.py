@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
-from chain.node import anvil, evm
+from chain.node import anvil
 from chain.node.anvil_process import find_anvil
 from chain.node.embedded import Clock, EmbeddedNode
 from chain.node.journal import Journal
@@ -16,6 +16,7 @@ from fairalloc.errors import ChainUnavailableError
 from fairalloc.logs import note
 
 Preference = Literal["auto", "anvil", "py-evm"]
+PY_EVM: Literal["py-evm"] = "py-evm"
 
 _log = logging.getLogger(__name__)
 
@@ -54,7 +55,7 @@ def open_node(
                 if journal.header() is not None:
                     raise
                 note(_log, logging.WARNING, "node.begins-on-py-evm", code=error.code)
-        return _open_with(evm.KIND, journal, funded, clock)
+        return _open_with(PY_EVM, journal, funded, clock)
     except BaseException:
         journal.close()
         raise
@@ -63,7 +64,9 @@ def open_node(
 def _open_with(engine: str, journal: Journal, funded: Sequence[str], clock: Clock) -> EmbeddedNode:
     if engine == anvil.KIND:
         return anvil.AnvilNode.over(journal, funded, clock=clock)
-    if engine == evm.KIND:
+    if engine == PY_EVM:
+        from chain.node import evm  # noqa: PLC0415  a second of loading that a chain on anvil does not wait for
+
         return evm.PyEvmNode.over(journal, funded, clock=clock)
     raise ChainUnavailableError(
         "chain.unknown-engine",

@@ -28,40 +28,48 @@ REFUSALS = ("refusals by caps", "refusals proven", NOT_PROVEN, EXCHANGED)
 """What the checker counts of the mechanism `queue`: why applications were refused where they would rather be."""
 
 
-def audit_bundle(files: Mapping[str, bytes], check: CheckFiles) -> Audit:
-    """What the published files prove alone: they are whole, the rules were kept, nothing better was possible."""
-    audit = Audit()
+def audit_bundle(files: Mapping[str, bytes], check: CheckFiles, audit: Audit | None = None) -> Audit:
+    """What the published files prove alone: they are whole, the rules were kept, nothing better was possible.
+
+    The checker is asked last: it may be at work in a process of its own meanwhile.
+
+    Args:
+        files: the bundle.
+        check: the independent checker.
+        audit: one that has begun, to go on with.
+    """
+    audit = Audit() if audit is None else audit
     audit.add("files against the manifest", len(files), coded("bundle.manifest", manifest_findings(files)))
+    try:
+        _recomputed(audit, files)
+    except InvalidDataError as error:
+        audit.add("rules", 1, coded("bundle.rules", map(str, error.defects)))
+    except (KeyError, ValueError, TypeError) as error:
+        words = f"the published files cannot be read: {type(error).__name__}: {error}"
+        audit.add("reading", 1, [Finding("bundle.unreadable", "", words)])
     verdict = check(files)
     refusals = {name: number for name, number in verdict.checked.items() if name in REFUSALS}
     rows = sum(verdict.checked.values()) - sum(refusals.values())
     audit.add("allocation and certificate", rows, map(_of_the_checker, verdict.findings))
     audit.checked |= refusals
     audit.proven, audit.bounds = dict(verdict.proven), dict(verdict.bounds)
-    try:
-        audit.book = book = published(files)
-        audit.add(
-            "public numbers",
-            len(book.applications) + len(book.sites),
-            coded("bundle.numbering", _numbers(book)),
-        )
-        audit_published_register(audit, book, files)
-        audit.add("screening recomputed", len(book.applications), coded("bundle.screening", _screening(book)))
-        stated = json.loads(files[MANIFEST])["statements"]
-        draws = Draws.of(book.rules, stated)
-        audit.add("queue recomputed", len(book.outcome), coded("bundle.queue", _queue(book, files, draws.value or "")))
-        audit.overrides += [_decision_words(decision) for decision in book.preallocations]
-        audit.add(
-            "statements", len(draws.freezes) + 1, coded("bundle.statement", _statements(book, files, stated, draws))
-        )
-        audit.add("freezes and draws", len(draws.freezes) + len(draws.draws), draw_findings(draws))
-        audit.remarks += draw_remarks(draws)
-    except InvalidDataError as error:
-        audit.add("rules", 1, coded("bundle.rules", map(str, error.defects)))
-    except (KeyError, ValueError, TypeError) as error:
-        words = f"the published files cannot be read: {type(error).__name__}: {error}"
-        audit.add("reading", 1, [Finding("bundle.unreadable", "", words)])
     return audit
+
+
+def _recomputed(audit: Audit, files: Mapping[str, bytes]) -> None:
+    """All that follows from the inputs and the rules, computed again."""
+    audit.book = book = published(files)
+    audit.add("public numbers", len(book.applications) + len(book.sites), coded("bundle.numbering", _numbers(book)))
+    audit_published_register(audit, book, files)
+    audit.add("screening recomputed", len(book.applications), coded("bundle.screening", _screening(book)))
+    stated = json.loads(files[MANIFEST])["statements"]
+    draws = Draws.of(book.rules, stated)
+    audit.add("queue recomputed", len(book.outcome), coded("bundle.queue", _queue(book, files, draws.value or "")))
+    audit.overrides += [_decision_words(decision) for decision in book.preallocations]
+    statements = coded("bundle.statement", _statements(book, files, stated, draws))
+    audit.add("statements", len(draws.freezes) + 1, statements)
+    audit.add("freezes and draws", len(draws.freezes) + len(draws.draws), draw_findings(draws))
+    audit.remarks += draw_remarks(draws)
 
 
 def _of_the_checker(words: str) -> Finding:

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fairalloc import console
-from fairalloc.audit import audit_bundle, audit_chain, recorded_at
+from fairalloc.audit import Audit, audit_bundle, audit_chain, recorded_at
 from fairalloc.bundle.folder import PAGE, read_bundle, read_timings
+from fairalloc.commands.checker import checker_beside
 from fairalloc.commands.options import DEFAULT_STATE, BundleDir, Db, Export, Json, Rpc, State
 from fairalloc.commands.workspace import CODE_HASH, Workspace
+from fairalloc.errors import VerificationFailedError
+from fairalloc.ledger import SeasonNo
+from fairalloc.ports import CheckFiles
 from fairalloc.report.page import render_report
 from fairalloc.services.pipeline import audit_own_database
 from solver.verify import check_files
@@ -43,16 +48,27 @@ def audit(
     from chain.node.export import replica
 
     files = read_bundle(bundle)
-    found = audit_bundle(files, check_files)
     workspace = Workspace(state, db, rpc)
-    contract, season_no = recorded_at(files, found)
-    with workspace.chain().node() if export is None else replica(export) as node:
-        ledger = LedgerClient(node, contract)
-        history = ledger.history(season_no)
-        audit_chain(found, files, ledger.identity(), history, CODE_HASH)
+    found = Audit()
+    with checker_beside(bundle) as check:
+        contract, season_no = _recorded_at(files, check, found)
+        with workspace.chain().node() if export is None else replica(export) as node:
+            ledger = LedgerClient(node, contract)
+            identity, history = ledger.identity(), ledger.history(season_no)
+        found.add("the chain's logs read and replayed", history.next_seq + history.administration.next_seq, ())
+        audit_bundle(files, check, found)
+    audit_chain(found, files, identity, history, CODE_HASH)
     if export is None and not no_db and workspace.has_database():
         audit_own_database(found, workspace.store(), season_no, history)
     console.tell_audit(found, as_json=as_json)
+
+
+def _recorded_at(files: Mapping[str, bytes], check: CheckFiles, found: Audit) -> tuple[str, SeasonNo]:
+    """Where a bundle is recorded; one that does not say is told what else is wrong with it."""
+    try:
+        return recorded_at(files, found)
+    except VerificationFailedError:
+        return recorded_at(files, audit_bundle(files, check, found))
 
 
 def report(bundle: BundleDir, to: Annotated[Path | None, typer.Option("--out", help="File to write.")] = None) -> None:

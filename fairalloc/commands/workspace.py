@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from chain.contract.artifact import artifact
-from data.store import SqlStore, open_store
 from fairalloc import console
 from fairalloc.ledger import FeeMode
 from fairalloc.services.pipeline import Tools
@@ -21,6 +20,7 @@ from solver.verify import check_files
 
 if TYPE_CHECKING:
     from chain.installation import Installation
+    from data.store import SqlStore
 
 CODE_HASH = "0x" + artifact().code_hash.hex()
 DATABASE = "fairalloc.db"
@@ -41,6 +41,8 @@ class Workspace:
 
     def store(self) -> SqlStore:
         """The database."""
+        from data.store import open_store
+
         if self.db is None:
             self.state.mkdir(mode=0o700, parents=True, exist_ok=True)
         return open_store(self.db or f"sqlite:///{self.state / DATABASE}")
