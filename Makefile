@@ -8,7 +8,7 @@ NPM_DIR := chain/node/npm
 JOBS ?= 2
 RUN_OUT ?= out/season
 
-.PHONY: run test lint types bench soak docs clean setup setup-dev lock help
+.PHONY: run test coverage lint types bench soak docs clean setup setup-dev lock help
 
 help:  ## List the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -47,6 +47,9 @@ run: setup  ## Run a whole synthetic season: allocate, record on chain, audit
 	$(BIN)/fairalloc run --synthetic 20000 --out $(RUN_OUT)
 
 test: setup-dev  ## Run the test suite
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q
+
+coverage: setup-dev  ## Run the test suite and tell which lines and branches nothing reaches, those of the solver too
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal --cov --cov-report=term-missing:skip-covered -q
 
 lint: setup-dev  ## Check style, import directions, and that what is generated is fresh

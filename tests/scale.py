@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-TIMES = int(os.environ.get("FAIRALLOC_TIMES", "1"))
+_TIMES = os.environ.get("FAIRALLOC_TIMES", "")
 
 
-def instances(usual: int) -> int:
-    """So many in the suite, ``FAIRALLOC_TIMES`` times as many where that is set."""
-    return usual * TIMES
+def instances(usual: int, *, at_least: int = 1) -> int:
+    """Half of so many in the suite, and no fewer than ``at_least``; ``FAIRALLOC_TIMES`` as many where that is set."""
+    return max(at_least, usual // 2) if not _TIMES else usual * int(_TIMES)

@@ -22,7 +22,7 @@ from tests.simulator.hazards import Hazards
 from tests.simulator.run import simulate
 
 pytestmark = pytest.mark.skipif(find_anvil() is None, reason="anvil is not installed")
-SEEDS = instances(50)
+SEEDS = instances(50, at_least=50)
 PARTS = 5
 AT_HOME = 10
 """Of so many seeds one runs on the embedded node, and every other of these on py-evm."""

@@ -82,7 +82,7 @@ def test_what_fits_in_no_way_is_said():
 def test_a_raise_is_an_eighth_at_least_and_ends_at_the_cap(most, tip, now):
     first = last = Fee(most, min(tip, most))
     for _ in range(60):
-        if last.most * 9 > RAISED_AT_MOST * first.most * 8 - 8:
+        if last.most * 9 > RAISED_AT_MOST * first.most * 8:
             with pytest.raises(ChainUnavailableError, match="10 times what was offered first"):
                 raised(first, last, Fee(now, 0))
             return
