@@ -17,7 +17,6 @@ from fairalloc.commands.workspace import CODE_HASH, Workspace
 from fairalloc.errors import VerificationFailedError
 from fairalloc.ledger import SeasonNo
 from fairalloc.ports import CheckFiles
-from fairalloc.report.page import render_report
 from fairalloc.services.pipeline import audit_own_database
 from solver.verify import check_files
 
@@ -76,6 +75,8 @@ def report(bundle: BundleDir, to: Annotated[Path | None, typer.Option("--out", h
 
     Example: fairalloc report out/season --out season.html
     """
+    from fairalloc.report.page import render_report
+
     files = read_bundle(bundle)
     found = audit_bundle(files, check_files)
     target = to or bundle / PAGE

@@ -9,9 +9,6 @@ from typing import Annotated
 
 import typer
 
-from data.season_files import write_season
-from data.source import season_input
-from data.synthetic import synthesize_at
 from fairalloc import console
 from fairalloc.bundle.folder import read_bundle, write_bundle
 from fairalloc.commands.options import (
@@ -32,10 +29,8 @@ from fairalloc.commands.options import (
 )
 from fairalloc.commands.workspace import CODE_HASH, Workspace
 from fairalloc.ledger import FeeMode
-from fairalloc.report.comparing import render_comparison
 from fairalloc.services import pipeline
 from fairalloc.services.bundling import bundle_files
-from fairalloc.services.comparing import Wanted, compare_season
 from fairalloc.services.context import SeasonContext, find_season
 from fairalloc.services.keeping import Held
 from fairalloc.services.pipeline import Stopwatch, register
@@ -61,6 +56,8 @@ def run(
 
     Example: fairalloc run --synthetic 20000 --out out/season
     """
+    from data.source import season_input
+
     watch = Stopwatch()
     workspace = Workspace(state, db, rpc, fees, confirmations)
     with watch.lap("import"):
@@ -89,6 +86,9 @@ def synth(
 
     Example: fairalloc synth seasons/test --applications 2000 --seed 7
     """
+    from data.season_files import write_season
+    from data.synthetic import synthesize_at
+
     made = synthesize_at(applications, seed, fairs, groups, several, every_rule=every_rule)
     write_season(folder, made.rules_text, made.season)
     size = f"{len(made.season.applications):,} applications, {len(made.season.sites):,} sites"
@@ -107,6 +107,8 @@ def import_(
 
     Example: fairalloc import seasons/2026 --dry-run
     """
+    from data.source import season_input
+
     rules, rules_text, season = season_input(season_dir, None, 0, skip_invalid)
     facts: dict[str, object] = {"fairs": len(season.fairs), "sites": len(season.sites)}
     facts |= {"applicants": len(season.applicants), "applications": len(season.applications)}
@@ -135,6 +137,8 @@ def allocate(
 
     Example: fairalloc allocate seasons/2026 --out out/2026 --no-chain
     """
+    from data.source import season_input
+
     watch, workspace = Stopwatch(), Workspace(state, db, rpc, fees, confirmations)
     tools = workspace.tools()
     if season_dir is not None:
@@ -170,6 +174,9 @@ def compare(
 
     Example: fairalloc compare seasons/2026 --mechanism queue --goals placed,choices --out compare.html
     """
+    from data.source import season_input
+    from fairalloc.report.comparing import render_comparison
+    from fairalloc.services.comparing import Wanted, compare_season
     from solver.optimal import solve
 
     rules, rules_text, season = season_input(season_dir, None, 0, None)

@@ -16,7 +16,6 @@ from fairalloc.ledger import History, SeasonNo
 from fairalloc.model import SeasonInput
 from fairalloc.ports import CheckFiles, Ledger, Stage, Store
 from fairalloc.progress import Progress
-from fairalloc.report.page import render_report
 from fairalloc.rules import Rules
 from fairalloc.services.bundling import bundle_files
 from fairalloc.services.context import SeasonContext
@@ -100,6 +99,8 @@ def run(
     files = publish_and_bundle(tools, context, ledger, watch)
     write_bundle(folder, files)
     found = audit(tools, context, ledger, files, code_hash, watch)
+    from fairalloc.report.page import render_report  # noqa: PLC0415  its libraries are loaded by nobody else
+
     with watch.lap("page"):
         (folder / PAGE).write_text(render_report(files, found, watch.seconds), encoding="utf-8")
     write_timings(folder, watch.seconds)
