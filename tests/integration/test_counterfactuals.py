@@ -17,7 +17,7 @@ from tests.serving import QueueSeason
 from tests.small_seasons import SmallSeason, allowed_rank, small_season
 from tests.stalls_and_caps import StallsAndCaps
 
-INSTANCES = instances(240)
+INSTANCES = instances(240, at_least=240)
 SEVERAL_INSTANCES = INSTANCES // 3
 QUEUE = '[]\nname = "queue"'
 
