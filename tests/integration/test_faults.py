@@ -24,6 +24,8 @@ from tests.simulator.run import simulate
 pytestmark = pytest.mark.skipif(find_anvil() is None, reason="anvil is not installed")
 SEEDS = instances(50, at_least=50)
 PARTS = 5
+ON_ONE_ANVIL = 100
+"""After some hundred seeds, anvil has forgotten the state that each of them goes back to."""
 AT_HOME = 10
 """Of so many seeds one runs on the embedded node, and every other of these on py-evm."""
 
@@ -34,12 +36,14 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._anvil = Anvil(folder)
+        self._left = ON_ONE_ANVIL
         self._bases: dict[str, Path] = {}
 
     def run(self, seed: int) -> Counter[str]:
         with tempfile.TemporaryDirectory(dir=self._folder) as name:
             folder = Path(name)
             if seed % AT_HOME:
+                self._renew()
                 return simulate(seed, World(self._anvil, Hazards(seed)), folder)
             engine = "anvil" if seed % (2 * AT_HOME) else "py-evm"
             if engine not in self._bases:
@@ -49,6 +53,13 @@ class Bench:
 
     def close(self) -> None:
         self._anvil.close()
+
+    def _renew(self) -> None:
+        if not self._left:
+            self._anvil.close()
+            self._anvil = Anvil(self._folder)
+            self._left = ON_ONE_ANVIL
+        self._left -= 1
 
 
 @pytest.fixture(scope="module")
