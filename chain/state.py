@@ -111,7 +111,7 @@ def _season(held: _Held, history: History) -> Iterator[Finding]:
         ("head", word_at(data, 1).hex(), (history.head or bytes(WORD)).hex()),
         ("number of applications", int_at(data, 2), len(history.commitments)),
         ("number of sites", int_at(data, 3), history.site_count),
-        ("inputs fixed", flag_at(data, 4), any(commit.topic == Topic.INPUTS for commit in history.commits)),
+        ("inputs fixed", flag_at(data, 4), bool(history.fixed(Topic.INPUTS))),
         ("closed", flag_at(data, 5), history.closed),
     )
     for name, found, expected in pairs:

@@ -12,8 +12,6 @@ from enum import StrEnum
 from functools import lru_cache
 from hashlib import sha256
 
-from fairalloc.instants import format_instant, instant_of_seconds
-
 
 class Scheme(StrEnum):
     """How a network signs, under drand's own names."""
@@ -116,8 +114,3 @@ def is_signed(network: Network, beacon: Beacon) -> bool:
     message = sha256(beacon.previous_signature + beacon.round.to_bytes(8, "big")).digest()
     signed = bls.signed_on_g1 if network.scheme is Scheme.QUICKNET else bls.signed_on_g2
     return signed(network.public_key, message, beacon.signature)
-
-
-def seconds_words(seconds: int) -> str:
-    """A time in seconds since 1970, in words."""
-    return format_instant(instant_of_seconds(seconds))

@@ -54,14 +54,14 @@ def instant_of(moment: datetime) -> Instant:
     return Instant((elapsed.days * 86_400 + elapsed.seconds) * NANOSECONDS + elapsed.microseconds * 1000)
 
 
-def instant_of_seconds(seconds: int) -> Instant:
-    """The instant of a block's timestamp."""
-    return Instant(seconds * NANOSECONDS)
-
-
 def format_instant(instant: Instant) -> str:
     """The canonical form: UTC, ``Z``, and only as many decimals as there are."""
     seconds, nanoseconds = divmod(instant, NANOSECONDS)
     moment = _EPOCH + timedelta(seconds=seconds)
     fraction = f".{nanoseconds:09d}".rstrip("0") if nanoseconds else ""
     return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}Z"
+
+
+def format_seconds(seconds: int) -> str:
+    """The canonical form of a time in whole seconds, as blocks and beacons have it."""
+    return format_instant(Instant(seconds * NANOSECONDS))

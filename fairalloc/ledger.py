@@ -307,3 +307,13 @@ class History:
     closed: bool = False
     administration: Administration = field(default_factory=Administration)
     findings: tuple[Finding, ...] = field(default=())
+
+    @property
+    def last_decision(self) -> int | None:
+        """When the last eligible application was decided on, in seconds since 1970; None where none was."""
+        decided = self.transitions[self.transitions["before"] == Status.ELIGIBLE]
+        return int(decided["timestamp"].max()) if len(decided) else None
+
+    def fixed(self, topic: Topic) -> tuple[RecordedCommit, ...]:
+        """The commitments to a topic, in the order of the chain."""
+        return tuple(commit for commit in self.commits if commit.topic == topic)

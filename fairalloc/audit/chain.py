@@ -18,7 +18,7 @@ from fairalloc.bundle.statements import rules_hash
 from fairalloc.canonical import json_bytes, sha256
 from fairalloc.errors import VerificationFailedError
 from fairalloc.findings import Finding, coded
-from fairalloc.instants import NANOSECONDS, format_instant, instant_of_seconds
+from fairalloc.instants import NANOSECONDS, format_instant, format_seconds
 from fairalloc.ledger import ChainIdentity, History, SeasonNo, Topic
 from fairalloc.numbering import application_label, parse_application_label
 from fairalloc.ports import Standing
@@ -119,7 +119,7 @@ def _commits(
         words = f"season.toml: the chain fixed {history.rules_hash.hex()}, the file has {rules_hash(files).hex()}"
         yield Finding("commit.rules", "season.toml", words)
     decided = _first_decision(history)
-    commits = [commit for commit in history.commits if commit.topic == Topic.ALLOCATION]
+    commits = history.fixed(Topic.ALLOCATION)
     if len(commits) != 1:
         words = f"the chain has {len(commits)} commitments to the allocation statement instead of 1"
         yield Finding("commit.count", "allocation", words)
@@ -148,24 +148,19 @@ def _times(book: Published, history: History) -> Iterator[Finding]:
         seconds = registered.get(parse_application_label(application.application_id) or 0)
         if seconds is not None and (seconds + 1) * NANOSECONDS <= application.submitted_at:
             name, said = application.application_id, format_instant(application.submitted_at)
-            words = f"{name}: said to have come in at {said}, on chain since {_moment(seconds)}"
+            words = f"{name}: said to have come in at {said}, on chain since {format_seconds(seconds)}"
             yield Finding("time.backdated", name, words)
     campaign = book.rules.campaign
-    for commit in history.commits:
-        if commit.topic == Topic.INPUTS and (commit.timestamp + 1) * NANOSECONDS <= campaign.closes:
+    for commit in history.fixed(Topic.INPUTS):
+        if (commit.timestamp + 1) * NANOSECONDS <= campaign.closes:
             closes = format_instant(campaign.closes)
-            words = f"call {commit.seq}: inputs fixed at {_moment(commit.timestamp)}, the campaign closes at {closes}"
+            fixed = format_seconds(commit.timestamp)
+            words = f"call {commit.seq}: inputs fixed at {fixed}, the campaign closes at {closes}"
             yield Finding("time.early", f"call {commit.seq}", words)
-    decided = rows[rows["before"] == Status.ELIGIBLE]
-    if campaign.recorded_by is not None and len(decided):
-        last = int(decided["timestamp"].max())
-        if last * NANOSECONDS > campaign.recorded_by:
-            due = format_instant(campaign.recorded_by)
-            yield Finding("time.late", "", f"the last decision stands on chain since {_moment(last)}, due by {due}")
-
-
-def _moment(seconds: int) -> str:
-    return format_instant(instant_of_seconds(seconds))
+    last, due = history.last_decision, campaign.recorded_by
+    if last is not None and due is not None and last * NANOSECONDS > due:
+        since = format_seconds(last)
+        yield Finding("time.late", "", f"the last decision stands on chain since {since}, due by {format_instant(due)}")
 
 
 def _statuses(book: Published, history: History) -> Iterator[Finding]:

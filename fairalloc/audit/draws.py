@@ -14,8 +14,9 @@ from typing import Any
 from fairalloc.bundle.folder import MANIFEST
 from fairalloc.bundle.statements import draw_statement, told
 from fairalloc.canonical import json_bytes, sha256
-from fairalloc.drand import NETWORKS, Beacon, is_signed, seconds_words
+from fairalloc.drand import NETWORKS, Beacon, is_signed
 from fairalloc.findings import Finding
+from fairalloc.instants import format_seconds
 from fairalloc.ledger import History, RecordedCommit, Topic
 from fairalloc.rules import DrandRound, Lottery, Rules
 
@@ -187,10 +188,10 @@ def _out_of_time(lottery: Lottery | None, number: int, fixed: int, commit: Recor
     comes = None if lottery is None else lottery.time
     if comes is None:
         return
-    name, due, call = f"freeze {number}", seconds_words(comes), f"call {commit.seq}"
+    name, due, call = f"freeze {number}", format_seconds(comes), f"call {commit.seq}"
     if comes <= fixed:
-        words = f"{name}: on chain since {seconds_words(fixed)}, its value could be known at {due}"
+        words = f"{name}: on chain since {format_seconds(fixed)}, its value could be known at {due}"
         yield Finding("lottery.foreseen", name, words)
     if commit.timestamp + CLOCKS < comes:
-        words = f"{call}: {name} was drawn at {seconds_words(commit.timestamp)}, its value came at {due}"
+        words = f"{call}: {name} was drawn at {format_seconds(commit.timestamp)}, its value came at {due}"
         yield Finding("lottery.early", call, words)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from fairalloc.instants import format_instant, instant_of_seconds
+from fairalloc.instants import format_seconds
 from fairalloc.ledger import History
 from fairalloc.numbering import application_label
 from fairalloc.reasons import Reason
@@ -27,13 +27,14 @@ def recorded_overrides(history: History) -> Iterator[str]:
         if (before, after) in _BY_HAND:
             who = " or ".join(str(role.name).lower() for role in Role if role & TRANSITIONS[before, Status(after)])
             known = Reason(int(row["reason"])).name if int(row["reason"]) in set(Reason) else str(row["reason"])
+            name, since = application_label(int(row["application_no"])), format_seconds(int(row["timestamp"]))
             yield (
-                f"call {row['seq']}, {_moment(int(row['timestamp']))}: {application_label(int(row['application_no']))}"
+                f"call {row['seq']}, {since}: {name}"
                 f" goes from {Status(before).name} to {Status(after).name} ({known}), by the {who}'s key"
             )
     for call in history.administration.calls:
         if call.block >= history.first_block:
-            yield f"administration, call {call.seq}, {_moment(call.timestamp)}: {call.what}, by {call.actor}"
+            yield f"administration, call {call.seq}, {format_seconds(call.timestamp)}: {call.what}, by {call.actor}"
 
 
 def administration_remark(history: History) -> str:
@@ -42,7 +43,3 @@ def administration_remark(history: History) -> str:
     keys = sum(1 for mask in administration.rights.values() if mask)
     paused = ", which is paused" if administration.paused else ""
     return f"the contract{paused} is administered by {administration.admin}; {keys} keys have rights"
-
-
-def _moment(seconds: int) -> str:
-    return format_instant(instant_of_seconds(seconds))

@@ -94,7 +94,7 @@ def _chain_findings(book: Published, files: Mapping[str, bytes], history: Histor
 
 def _root_findings(files: Mapping[str, bytes], history: History) -> Iterator[Finding]:
     """One root was fixed, the right one, after the last registration and before anything was decided."""
-    fixed = [commit for commit in history.commits if commit.topic == Topic.REGISTER]
+    fixed = history.fixed(Topic.REGISTER)
     if len(fixed) != 1:
         words = f"the chain has {len(fixed)} roots of the register instead of 1"
         yield Finding("register.count", "", words)

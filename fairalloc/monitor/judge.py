@@ -16,11 +16,10 @@ from enum import StrEnum
 import numpy as np
 
 from fairalloc.findings import Finding
-from fairalloc.instants import NANOSECONDS, Instant, format_instant, instant_of_seconds
+from fairalloc.instants import NANOSECONDS, Instant, format_instant, format_seconds
 from fairalloc.ledger import History, SeasonNo, Topic
 from fairalloc.monitor.record import Record, Shown
 from fairalloc.monitor.view import SeasonView, View
-from fairalloc.status import Status
 
 SHOWN = 20
 """How many alerts of one code and source are spelled out."""
@@ -295,16 +294,13 @@ def _late(
 ) -> Iterator[Finding]:
     """The outcome stands on chain by the published deadline."""
     due, place = format_instant(recorded_by), f"season {season_no}"
-    commits = () if there is None else there.history.commits
-    if now > recorded_by and not any(commit.topic == Topic.ALLOCATION for commit in commits):
+    if now > recorded_by and (there is None or not there.history.fixed(Topic.ALLOCATION)):
         words = f"{place}: the outcome was due by {due} and is not on chain at {format_instant(now)}"
         yield Finding("monitor.late", place, words)
     if there is not None:
-        rows = there.history.transitions
-        decided = rows[rows["before"] == Status.ELIGIBLE]
-        if len(decided) and int(decided["timestamp"].max()) * NANOSECONDS > recorded_by:
-            last = format_instant(instant_of_seconds(int(decided["timestamp"].max())))
-            words = f"{place}: the last decision stands on chain since {last}, due by {due}"
+        last = there.history.last_decision
+        if last is not None and last * NANOSECONDS > recorded_by:
+            words = f"{place}: the last decision stands on chain since {format_seconds(last)}, due by {due}"
             yield Finding("time.late", place, words)
 
 

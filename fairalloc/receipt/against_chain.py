@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from fairalloc.findings import Finding
-from fairalloc.instants import format_instant, instant_of_seconds
+from fairalloc.instants import format_seconds
 from fairalloc.ledger import ChainIdentity, History, Topic
 from fairalloc.receipt.checking import RECEIPT, Step, call_findings, register_findings
 from fairalloc.receipt.model import Receipt
@@ -34,13 +34,13 @@ def check_chain(receipt: Receipt, identity: ChainIdentity, history: History, cod
         ),
         Step(
             "registration on chain",
-            f"{receipt.label} stands there since {_moment(receipt.registered.timestamp)}, block "
+            f"{receipt.label} stands there since {format_seconds(receipt.registered.timestamp)}, block "
             f"{receipt.registered.block:,}; those ahead of it have smaller numbers",
             tuple(_registration(receipt, history)),
         ),
         Step(
             "register on chain",
-            f"its root was fixed once, at {_moment(receipt.fixed.timestamp)} in block {receipt.fixed.block:,}",
+            f"its root was fixed once, at {format_seconds(receipt.fixed.timestamp)} in block {receipt.fixed.block:,}",
             tuple(_register(receipt, history)),
         ),
         Step("status on chain", f"the contract says of it now: {_status(receipt, history)}"),
@@ -85,7 +85,7 @@ def _registration(receipt: Receipt, history: History) -> Iterator[Finding]:
 
 def _register(receipt: Receipt, history: History) -> Iterator[Finding]:
     yield from call_findings(receipt, {call.seq: call for call in history.calls}, "the chain")
-    fixed = [commit.seq for commit in history.commits if commit.topic == Topic.REGISTER]
+    fixed = [commit.seq for commit in history.fixed(Topic.REGISTER)]
     if fixed != [receipt.fixed.seq]:
         words = f"the register was fixed by the calls {fixed} on chain, by call {receipt.fixed.seq} in the receipt"
         yield Finding("receipt.chain", RECEIPT, words)
@@ -95,7 +95,3 @@ def _status(receipt: Receipt, history: History) -> str:
     if not 0 < receipt.number < len(history.status):
         return "nothing"
     return Status(int(history.status[receipt.number])).name
-
-
-def _moment(seconds: int) -> str:
-    return format_instant(instant_of_seconds(seconds))

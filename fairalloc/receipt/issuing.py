@@ -30,7 +30,7 @@ class Issuer:
     def __init__(self, season_id: str, numbers: PublicNumbers, identity: ChainIdentity, history: History) -> None:
         if history.findings:
             raise _refused([str(finding) for finding in history.findings])
-        self._commit = next((one for one in history.commits if one.topic == Topic.REGISTER), None)
+        self._commit = next(iter(history.fixed(Topic.REGISTER)), None)
         if self._commit is None:
             raise not_on_chain(season_id)
         self._season_id, self._numbers, self._rules_hash = season_id, numbers, history.rules_hash

@@ -10,7 +10,7 @@ import segno
 from jinja2 import Template
 from markupsafe import Markup
 
-from fairalloc.instants import format_instant, instant_of_seconds
+from fairalloc.instants import format_seconds
 from fairalloc.receipt.model import Receipt
 from fairalloc.report.page import environment
 
@@ -40,7 +40,7 @@ def render_receipt(receipt: Receipt, file: str) -> str:
 @cache
 def _template() -> Template:
     made = environment()
-    made.filters["moment"] = lambda seconds: format_instant(instant_of_seconds(seconds))
+    made.filters["moment"] = format_seconds
     return made.from_string(_resource("receipt.html"))
 
 

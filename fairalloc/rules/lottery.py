@@ -14,7 +14,8 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Discriminator, Field, StringConstraints, Tag, model_validator
 
-from fairalloc.drand import NETWORKS, Network, Scheme, is_key, seconds_words
+from fairalloc.drand import NETWORKS, Network, Scheme, is_key
+from fairalloc.instants import format_seconds
 from fairalloc.rules.base import Name, Rule
 
 Words = Annotated[str, StringConstraints(min_length=1)]
@@ -161,7 +162,7 @@ class DrandRound(_Beacon):
     @property
     def words(self) -> str:
         """See :class:`_Beacon`."""
-        return f"round {self.round} of drand's network {self.network} (at {seconds_words(self.time)})"
+        return f"round {self.round} of drand's network {self.network} (at {format_seconds(self.time)})"
 
     def statement(self) -> dict[str, Any]:
         """See :class:`_Beacon`."""

@@ -15,8 +15,9 @@ from typing import Any
 
 from fairalloc.bundle.statements import draw_statement, frozen_again
 from fairalloc.canonical import json_bytes, sha256
-from fairalloc.drand import NETWORKS, Beacon, is_signed, read_beacon, seconds_words
+from fairalloc.drand import NETWORKS, Beacon, is_signed, read_beacon
 from fairalloc.errors import StateConflictError, UsageError, VerificationFailedError
+from fairalloc.instants import format_seconds
 from fairalloc.ledger import Commit, SeasonNo, Topic
 from fairalloc.logs import note
 from fairalloc.lottery import lottery_seed
@@ -183,7 +184,7 @@ def waiting(context: SeasonContext, freeze: Freeze, fixed: int | None) -> StateC
     if lottery.time is not None and lottery.time <= fixed:
         return StateConflictError(
             "lottery.foreseen",
-            f"{who} draws {lottery.words}, but was frozen at {seconds_words(fixed)}, when that could be known",
+            f"{who} draws {lottery.words}, but was frozen at {format_seconds(fixed)}, when that could be known",
             AGAIN,
         )
     remedy = "`fairalloc draw --value TEXT`"
