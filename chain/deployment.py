@@ -25,9 +25,9 @@ from chain.client import fees, transaction
 from chain.contract.artifact import artifact
 from chain.keyring import ADMIN, Keyring
 from chain.node_port import Node
-from chain.private_files import replace_private
 from chain.rights import RIGHTS
 from chain.rights_log import keys_ever_given
+from fairalloc.durable_files import replace_file
 from fairalloc.errors import ChainUnavailableError, StateConflictError, VerificationFailedError
 from fairalloc.logs import note
 
@@ -84,7 +84,7 @@ def open_contract(node: Node, keyring: Keyring, folder: Path) -> str:
     if known is None:
         kept = (*deployments, Deployment(*here, address))
         content = {FORMAT: [asdict(each) for each in kept]}
-        replace_private(folder / FILE, json.dumps(content, indent=2).encode())
+        replace_file(folder / FILE, json.dumps(content, indent=2).encode())
     return address
 
 

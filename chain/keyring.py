@@ -21,7 +21,7 @@ from eth_account import Account
 from eth_account.signers.local import LocalAccount
 from eth_utils.address import to_checksum_address
 
-from chain.private_files import make_private_folder, replace_private, sync_folder, write_private
+from fairalloc.durable_files import make_private_folder, replace_file, sync_folder, write_private
 from fairalloc.errors import ChainUnavailableError, StateConflictError
 
 ADMIN, REGISTRAR, CLERK, ALLOCATOR, DESK, PAUSER = "admin", "registrar", "clerk", "allocator", "desk", "pauser"
@@ -135,7 +135,7 @@ class Keyring:
         names = [str(path.relative_to(self.folder)) for path in paths if path.name != _CHANGE]
         for name in names:
             account = _read(self.folder / name, self._password)
-            replace_private(self.folder / (name + _CHANGED), _encrypted(account, password, STRETCHED))
+            replace_file(self.folder / (name + _CHANGED), _encrypted(account, password, STRETCHED))
         # From here on the new password counts: whoever opens the folder next ends what is left to do.
         write_private(self.folder / _CHANGE, json.dumps(names).encode())
         end_password_change(self.folder)

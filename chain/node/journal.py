@@ -18,6 +18,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from chain.node.blocks import JournalBlock, JournalHeader
+from fairalloc.durable_files import sync_folder
 from fairalloc.errors import ChainUnavailableError, StateConflictError
 from fairalloc.sqlite_files import looking
 
@@ -86,9 +87,7 @@ class Journal:
             connection.execute("INSERT INTO header VALUES (1, ?)", (json.dumps(header.to_json()),))
             for block in blocks:
                 _insert_block(connection, block)
-        folder = os.open(self.folder, os.O_RDONLY)
-        os.fsync(folder)
-        os.close(folder)
+        sync_folder(self.folder)
 
     def append(self, block: JournalBlock) -> None:
         """Commit a block that is about to be executed."""

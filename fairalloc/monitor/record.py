@@ -6,13 +6,12 @@ The heads alone, without the sources, are what monitors exchange. Heads are publ
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from fairalloc.durable_files import replace_file
 from fairalloc.errors import Defect, InvalidDataError
 from fairalloc.ledger import SeasonNo
 
@@ -129,23 +128,7 @@ def read_record(file: Path) -> Record:
 
 def write_whole(file: Path, told: Mapping[str, Any]) -> None:
     """Write JSON durably, as a whole or not at all."""
-    descriptor, name = tempfile.mkstemp(prefix=f".{file.name}-", dir=file.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="ascii") as partial:
-            json.dump(told, partial, indent=1)
-            partial.write("\n")
-            partial.flush()
-            os.fsync(partial.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(file)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    replace_file(file, f"{json.dumps(told, indent=1)}\n".encode("ascii"), 0o644)
 
 
 def _heads(told: Sequence[str]) -> list[bytes]:

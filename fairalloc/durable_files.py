@@ -1,10 +1,12 @@
-"""Files that only their owner may read, written whole or not at all."""
+"""Files written whole or not at all, so that they survive a loss of power; most of them for their owner alone."""
 
 from __future__ import annotations
 
 import os
 import tempfile
 from pathlib import Path
+
+PRIVATE = 0o600
 
 
 def make_private_folder(folder: Path) -> None:
@@ -16,7 +18,7 @@ def make_private_folder(folder: Path) -> None:
 
 def write_private(path: Path, content: bytes) -> None:
     """Write a file of mode 0600 in one step; where somebody was faster, theirs stays."""
-    name = _beside(path, content)
+    name = _beside(path, content, PRIVATE)
     try:
         try:
             os.link(name, path)
@@ -27,9 +29,9 @@ def write_private(path: Path, content: bytes) -> None:
         name.unlink()
 
 
-def replace_private(path: Path, content: bytes) -> None:
-    """Write a file of mode 0600 in one step, in place of the one that was there."""
-    _beside(path, content).replace(path)
+def replace_file(path: Path, content: bytes, mode: int = PRIVATE) -> None:
+    """Write a file in one step, in place of the one that was there."""
+    _beside(path, content, mode).replace(path)
     sync_folder(path.parent)
 
 
@@ -42,10 +44,17 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
-def _beside(path: Path, content: bytes) -> Path:
+def _beside(path: Path, content: bytes, mode: int) -> Path:
+    """The content in a file of another name, which is not left behind where writing fails."""
     descriptor, name = tempfile.mkstemp(prefix=".", dir=path.parent)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    return Path(name)
+    beside = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        beside.chmod(mode)
+    except BaseException:
+        beside.unlink(missing_ok=True)
+        raise
+    return beside
