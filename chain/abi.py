@@ -6,10 +6,20 @@ What is read comes from anywhere: a value that cannot be right raises `ValueErro
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
+
+from eth_hash.auto import keccak
 
 WORD = 32
+
 LIMIT = 2**63
 """Beyond it nothing is counted: numpy's integers end there."""
+
+
+@cache
+def selector(signature: str) -> bytes:
+    """What a call of the function with that signature begins with."""
+    return keccak(signature.encode())[:4]
 
 
 def words(*values: int | bytes) -> bytes:

@@ -27,6 +27,9 @@ _SIGNATURES = {
 ADMINISTRATION_EVENTS: Mapping[bytes, str] = {keccak(text.encode()): name for name, text in _SIGNATURES.items()}
 """The names of the administration's events by their first topic."""
 
+RIGHTS_SET = keccak(_SIGNATURES["RightsSet"].encode())
+"""The first topic of what sets a key's rights."""
+
 
 @dataclass(slots=True)
 class AdministrationReplay:

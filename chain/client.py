@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache, cached_property
+from functools import cached_property
 from typing import Any
 
 from eth_account import Account
@@ -14,7 +14,7 @@ from eth_utils.address import to_checksum_address
 from web3 import Web3
 from web3.types import RPCEndpoint
 
-from chain.abi import WORD, array_after, words
+from chain.abi import WORD, array_after, int_at, selector, word_at, words
 from chain.expected import Circumstances, computed_heads, stated_circumstances
 from chain.fees import Fee, offered, present_price, quote, raised
 from chain.gas import estimate, gas_limit
@@ -24,7 +24,7 @@ from chain.logs import season_logs
 from chain.node_port import Node
 from chain.records import pack
 from chain.replay import replay
-from chain.rpc import request
+from chain.rpc import genesis_hash, request, view
 from chain.state import state_findings
 from fairalloc.errors import ChainUnavailableError, StateConflictError
 from fairalloc.ledger import (
@@ -55,10 +55,9 @@ def require_chain(w3: Web3, pinned: ChainIdentity) -> None:
     """Refuse another chain than the one a season was first published on.
 
     Raises:
-        StateConflictError: it is another.
+        ChainUnavailableError: it is another.
     """
-    genesis_hash = "0x" + bytes(w3.eth.get_block(0)["hash"]).hex()
-    require_pinned(pinned, replace(pinned, chain_id=w3.eth.chain_id, genesis_hash=genesis_hash))
+    require_pinned(pinned, replace(pinned, chain_id=w3.eth.chain_id, genesis_hash=genesis_hash(w3)))
 
 
 class LedgerClient:
@@ -72,19 +71,22 @@ class LedgerClient:
 
     def identity(self) -> ChainIdentity:
         """See :class:`fairalloc.ports.Ledger`."""
-        genesis_hash = "0x" + bytes(self._node.w3.eth.get_block(0)["hash"]).hex()
         code_hash = "0x" + keccak(bytes(self._node.w3.eth.get_code(self._address))).hex()
-        return ChainIdentity(self._chain_id, genesis_hash, self._address, code_hash, self._node.kind)
+        return ChainIdentity(self._chain_id, genesis_hash(self._node.w3), self._address, code_hash, self._node.kind)
 
     def season_head(self, season_no: SeasonNo) -> SeasonHead | None:
         """See :class:`fairalloc.ports.Ledger`."""
-        return self._head_at(season_no, "latest")
+        state = self._ask("season_state(uint32)", season_no)
+        if len(state) != _STATE_BYTES:
+            return None  # other code, or none, at this address: identity() tells
+        next_seq, applications = int_at(state, 0), int_at(state, 2)
+        return SeasonHead(next_seq, word_at(state, 1), applications) if next_seq else None
 
     def heads(self, calls: Sequence[LedgerCall], *, stated: bool = False) -> Sequence[SeasonHead]:
         """See :class:`fairalloc.ports.Ledger`."""
         if not calls:
             return []
-        admin_calls = int.from_bytes(self._ask(_selector("administration_state()"), "latest")[:WORD], "big")
+        admin_calls = int.from_bytes(self._ask("administration_state()")[:WORD], "big")
         own = [Circumstances(author, admin_calls) for author in self.authors(calls)]
         logs = season_logs(self._node.w3, self._address, calls[0].season_no).logs if stated else ()
         known = stated_circumstances(logs)
@@ -202,23 +204,14 @@ class LedgerClient:
         found = state_findings(self._node.w3, self._address, history, block)
         return replace(history, findings=(*history.findings, *found))
 
-    def _head_at(self, season_no: SeasonNo, block: int | str) -> SeasonHead | None:
-        state = self._ask(_selector("season_state(uint32)") + words(season_no), block)
-        if len(state) != _STATE_BYTES:
-            return None  # other code, or none, at this address: identity() tells
-        next_seq, applications = int.from_bytes(state[:32], "big"), int.from_bytes(state[64:96], "big")
-        return SeasonHead(next_seq, state[32:64], applications) if next_seq else None
-
-    def _ask(self, data: bytes, block: int | str) -> bytes:
-        """What a view of the contract returns; nothing where it has no such view."""
-        at = hex(block) if isinstance(block, int) else block
+    def _ask(self, signature: str, *arguments: int) -> bytes:
+        """What a view of the contract returns now; nothing where it has no such view."""
         try:
-            answer = request(self._node.w3, "eth_call", [{"to": self._address, "data": "0x" + data.hex()}, at])
+            return view(self._node.w3, self._address, "latest", signature, *arguments)
         except ChainUnavailableError as error:
             if "revert" not in error.message.lower():
                 raise
-            answer = "0x"
-        return bytes.fromhex(answer[2:])
+            return b""
 
     @cached_property
     def _chain_id(self) -> int:
@@ -261,23 +254,18 @@ def _calldata(call: LedgerCall) -> bytes:
     """A call in the contract's ABI, written out by hand: the general encoder takes longer than the node."""
     match call:
         case OpenSeason():
-            return _selector("open_season(uint32,bytes32,uint256)") + words(
+            return selector("open_season(uint32,bytes32,uint256)") + words(
                 call.season_no, call.rules_hash, call.site_count
             )
         case Commit():
-            return _selector("commit(uint32,uint256,uint256,bytes32)") + words(
+            return selector("commit(uint32,uint256,uint256,bytes32)") + words(
                 call.season_no, call.seq, int(call.topic), call.digest
             )
         case Submit():
-            selector, items = _selector("submit(uint32,uint256,bytes32[])"), b"".join(call.commitments)
+            begins, items = selector("submit(uint32,uint256,bytes32[])"), b"".join(call.commitments)
         case Record():
-            selector, items = _selector("record(uint32,uint256,uint256[])"), pack(call.transitions)
-    return selector + array_after((call.season_no, call.seq), items)
-
-
-@cache
-def _selector(signature: str) -> bytes:
-    return keccak(signature.encode())[:4]
+            begins, items = selector("record(uint32,uint256,uint256[])"), pack(call.transitions)
+    return begins + array_after((call.season_no, call.seq), items)
 
 
 def fees(node: Node) -> dict[str, Any]:

@@ -24,9 +24,10 @@ from web3.utils import get_create_address
 from chain.client import fees, transaction
 from chain.contract.artifact import artifact
 from chain.keyring import ADMIN, Keyring
+from chain.logs import keys_ever_given
 from chain.node_port import Node
 from chain.rights import RIGHTS
-from chain.rights_log import keys_ever_given
+from chain.rpc import genesis_hash
 from fairalloc.durable_files import replace_file
 from fairalloc.errors import ChainUnavailableError, StateConflictError, VerificationFailedError
 from fairalloc.logs import note
@@ -71,7 +72,7 @@ def open_contract(node: Node, keyring: Keyring, folder: Path) -> str:
         ChainUnavailableError: when the node refuses, or is of another chain than before.
         VerificationFailedError: when other code is at the contract's address.
     """
-    here = _chain_of(node)
+    here = chain_of(node)
     deployments = known_deployments(folder)
     known = next((each for each in deployments if (each.chain_id, each.genesis_hash) == here), None)
     if known is None and any(each.chain_id == here[0] for each in deployments):
@@ -90,9 +91,14 @@ def open_contract(node: Node, keyring: Keyring, folder: Path) -> str:
 
 def contract_there(node: Node, keyring: Keyring, folder: Path) -> str:
     """Where the contract on a node is, for whoever only reads: nothing is deployed."""
-    here = _chain_of(node)
-    known = (each.contract for each in known_deployments(folder) if (each.chain_id, each.genesis_hash) == here)
-    return next(known, None) or contract_address(keyring)
+    known = deployment_there(node, folder)
+    return contract_address(keyring) if known is None else known.contract
+
+
+def deployment_there(node: Node, folder: Path) -> Deployment | None:
+    """What a state folder knows of a contract on a node's chain."""
+    here = chain_of(node)
+    return next((each for each in known_deployments(folder) if (each.chain_id, each.genesis_hash) == here), None)
 
 
 def deploy(node: Node, keyring: Keyring) -> str:
@@ -188,9 +194,9 @@ def check_code(node: Node, address: str) -> None:
         )
 
 
-def _chain_of(node: Node) -> tuple[int, str]:
+def chain_of(node: Node) -> tuple[int, str]:
     """Chain id and genesis hash."""
-    return node.w3.eth.chain_id, "0x" + bytes(node.w3.eth.get_block(0)["hash"]).hex()
+    return node.w3.eth.chain_id, genesis_hash(node.w3)
 
 
 def _deployed(node: Node, keyring: Keyring, known: str | None) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from eth_hash.auto import keccak
 
 from chain.abi import array_after, words
+from fairalloc.keccak import next_head as head_after
 
 KIND_SUBMIT, KIND_COMMIT, KIND_RECORD, KIND_CLOSE = 1, 2, 3, 4
 KIND_GRANT, KIND_PROPOSE, KIND_ACCEPT, KIND_PAUSE = 5, 6, 7, 8
@@ -19,7 +20,7 @@ def opening_head(
 
 def next_head(head: bytes, payload: bytes) -> bytes:
     """The head after a payload."""
-    return keccak(head + keccak(payload))
+    return head_after(head, keccak(payload))
 
 
 def submit_payload(seq: int, admin_calls: int, actor: str, first: int, commitments: bytes) -> bytes:

@@ -15,7 +15,7 @@ from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from chain.client import LedgerClient, fees
-from chain.deployment import bound, check_code, known_deployments, rights_of
+from chain.deployment import bound, chain_of, check_code, known_deployments, rights_of
 from chain.keyring import (
     ADMIN,
     KEY_NAMES,
@@ -26,22 +26,21 @@ from chain.keyring import (
     next_of,
     rounds_of,
 )
+from chain.logs import keys_ever_given
 from chain.node.anvil_process import find_anvil
 from chain.node.blocks import JournalHeader
 from chain.node.journal import JOURNAL_FILE, read_only
 from chain.node.manager import open_node
 from chain.node_port import Node
 from chain.rights import RIGHTS
-from chain.rights_log import keys_ever_given
 from chain.rpc_node import RpcNode
 from fairalloc.errors import ChainUnavailableError
 from fairalloc.health import Check, Health, ok
-from fairalloc.ledger import SeasonNo
+from fairalloc.ledger import NOBODY, SeasonNo
 from fairalloc.sqlite_files import copy_sqlite, defects
 
 _VERSION_SECONDS = 20
 _AHEAD_SECONDS = 60
-_NOBODY = "0x" + "00" * 20
 _CALLS_PAID = 20
 
 
@@ -146,7 +145,7 @@ class ChainHealth:
 
     def _node_checks(self, node: Node) -> Iterator[Check]:
         block = node.w3.eth.get_block("latest")
-        chain_id, genesis = node.w3.eth.chain_id, "0x" + bytes(node.w3.eth.get_block(0)["hash"]).hex()
+        chain_id, genesis = chain_of(node)
         yield ok("node", f"{node.kind}, chain {chain_id}, block {block['number']}")
         ahead = int(block["timestamp"]) - time.time()
         if ahead > _AHEAD_SECONDS:
@@ -176,7 +175,7 @@ class ChainHealth:
             words = f"it is {admin}, whose key is not here"
             yield Check("administrator", Health.FAILURE, words, "use the keys of the newest backup")
         nexts = {keyring.address(next_of(n)) for n in KEY_NAMES if keyring.has_next(n)}
-        if candidate != _NOBODY:
+        if candidate != NOBODY:
             words = f"{candidate} may take the administration over" + (", ours" if candidate in nexts else "")
             yield Check("administrator", Health.WARNING, words, "end it: `fairalloc keys rotate admin`")
         wrong = [name for name, key in ours.items() if rights_of(contract, key) != RIGHTS[name]]

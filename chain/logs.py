@@ -8,7 +8,8 @@ from typing import Any
 
 from web3 import Web3
 
-from chain.administration import ADMINISTRATION_EVENTS
+from chain.abi import address_at
+from chain.administration import ADMINISTRATION_EVENTS, RIGHTS_SET, named
 from chain.replay import SEASON_EVENTS, season_topic
 from chain.rpc import request
 from chain.rpc_node import UNREACHABLE
@@ -46,6 +47,17 @@ def contract_logs(w3: Web3, contract: str, first: int, last: int) -> SeasonLogs:
         ChainUnavailableError: when the node does not answer.
     """
     return _read(w3, contract, [[]], first, last)
+
+
+def keys_ever_given(w3: Web3, contract: str) -> frozenset[str]:
+    """Every key whose rights a contract was ever told to set, to nothing too, checksummed.
+
+    Raises:
+        ChainUnavailableError: when the node does not answer.
+    """
+    last = int(request(w3, "eth_blockNumber", []), 16)
+    told = _chunks(w3, contract, [_topic(RIGHTS_SET)], 0, last)
+    return frozenset(named(address_at(bytes.fromhex(log["topics"][1][2:]), 0)) for log in told)
 
 
 def _read(w3: Web3, contract: str, wanted: Sequence[list[Any]], first: int, last: int) -> SeasonLogs:

@@ -7,17 +7,15 @@ contract holds of a season and of its administration is read at one block, and c
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from eth_hash.auto import keccak
 from web3 import Web3
 
-from chain.abi import WORD, address_at, array_at, ends_after, flag_at, int_at, word_at, words
+from chain.abi import WORD, address_at, array_at, ends_after, flag_at, int_at, word_at
 from chain.administration import named
 from chain.rights import rights_words
-from chain.rpc import request
+from chain.rpc import view
 from fairalloc.errors import ChainUnavailableError
 from fairalloc.findings import Finding
 from fairalloc.ledger import History, Topic
@@ -67,16 +65,14 @@ class _Held:
 
     def ask(self, signature: str, *arguments: int) -> bytes:
         """What a view returns."""
-        data = keccak(signature.encode())[:4] + words(*arguments)
-        answer: Any = request(self._w3, "eth_call", [{"to": self._contract, "data": "0x" + data.hex()}, self._block])
-        return bytes.fromhex(str(answer)[2:])
+        return view(self._w3, self._contract, self._block, signature, *arguments)
 
-    def many(self, view: str, season_no: int, count: int) -> bytes:
+    def many(self, name: str, season_no: int, count: int) -> bytes:
         """The first words of a view that returns many."""
         found = b""
         for first in range(0, count, WORDS_PER_CALL):
             part = min(WORDS_PER_CALL, count - first)
-            items = array_at(self.ask(f"{view}(uint32,uint256,uint256)", season_no, first, part), 0)
+            items = array_at(self.ask(f"{name}(uint32,uint256,uint256)", season_no, first, part), 0)
             ends_after(items, part)
             found += items
         return found

@@ -20,7 +20,7 @@ from typing import Any
 
 from chain.client import LedgerClient
 from chain.deployment import FILE as CONTRACTS
-from chain.deployment import known_deployments
+from chain.deployment import deployment_there
 from chain.keyring import end_password_change, keys_held
 from chain.node.journal import JOURNAL_FILE
 from chain.node.manager import open_node
@@ -122,14 +122,16 @@ def _agree(database: Path, node: Any, state: Path) -> None:
         number = mined.block_number
         if number > height or bytes(node.w3.eth.get_block(number)["hash"]) != mined.block_hash:
             raise damaged(f"the database has a call in block {number}, which is not that block of the chain")
-    chain = (node.w3.eth.chain_id, "0x" + bytes(node.w3.eth.get_block(0)["hash"]).hex())
-    for deployment in (each for each in known_deployments(state) if (each.chain_id, each.genesis_hash) == chain):
-        for season_no, entries in seasons.items():
-            head = LedgerClient(node, deployment.contract).season_head(season_no)
-            on_chain = 0 if head is None else head.next_seq
-            signed = sum(bool(entry.versions) for entry in entries)
-            if on_chain > signed:
-                raise damaged(f"season {season_no}: the database has signed {signed} calls, the chain has {on_chain}")
+    deployment = deployment_there(node, state)
+    if deployment is None:
+        return
+    ledger = LedgerClient(node, deployment.contract)
+    for season_no, entries in seasons.items():
+        head = ledger.season_head(season_no)
+        on_chain = 0 if head is None else head.next_seq
+        signed = sum(bool(entry.versions) for entry in entries)
+        if on_chain > signed:
+            raise damaged(f"season {season_no}: the database has signed {signed} calls, the chain has {on_chain}")
 
 
 def _kept(state: Path, database: Path | None, *, without_keys: bool) -> Iterator[Path]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import AbstractContextManager, closing
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from typer.core import TyperGroup
@@ -31,6 +31,9 @@ from fairalloc.receipt import (
 from fairalloc.receipt.reading import record_file
 from fairalloc.services import receipting
 from fairalloc.services.context import SeasonContext, find_application, find_season
+
+if TYPE_CHECKING:
+    from chain.node_port import Node
 
 
 class _IssueUnlessNamed(TyperGroup):
@@ -122,12 +125,8 @@ def _on_chain(receipt: Receipt, rpc: str | None, export: Path | None) -> list[St
     from chain.node.export import replica
     from chain.rpc_node import RpcNode
 
-    with ExitStack() as stack:
-        if export is not None:
-            node: Any = stack.enter_context(replica(export))
-        else:
-            node = RpcNode(rpc or "")
-            stack.callback(node.close)
+    own: AbstractContextManager[Node] = replica(export) if export is not None else closing(RpcNode(rpc or ""))
+    with own as node:
         ledger = LedgerClient(node, receipt.chain.contract)
         history = ledger.history(SeasonNo(receipt.chain.season_no))
         return check_chain(receipt, ledger.identity(), history, CODE_HASH)

@@ -10,10 +10,10 @@ from eth_utils.address import to_checksum_address
 from chain import deployment, keyring, rotation
 from chain.deployment import bound, grant_missing, open_contract, rights_of
 from chain.keyring import ADMIN, CLERK, KEY_NAMES, STRETCHED, Keyring, default_password, rounds_of
+from chain.logs import keys_ever_given
 from chain.node.anvil_process import find_anvil
 from chain.node.manager import open_node
 from chain.rights import RIGHTS
-from chain.rights_log import keys_ever_given
 from chain.rotation import end_rotations, rotate
 from fairalloc.errors import ChainUnavailableError, StateConflictError
 
