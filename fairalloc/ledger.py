@@ -102,19 +102,32 @@ class Record:
 LedgerCall = OpenSeason | Submit | Commit | Record
 
 
+_KINDS: Mapping[type[LedgerCall], str] = {
+    OpenSeason: "open",
+    Submit: "submit",
+    Commit: "commit",
+    Record: "record",
+}
+
+
+def kind_of(call: LedgerCall) -> str:
+    """What a call is named, to a reader and in its JSON form."""
+    return _KINDS[type(call)]
+
+
 def call_to_json(call: LedgerCall) -> str:
     """The compact JSON form in which a call waits in the outbox."""
-    body: dict[str, object] = {"season_no": call.season_no, "seq": call.seq}
+    body: dict[str, object] = {"season_no": call.season_no, "seq": call.seq, "call": kind_of(call)}
     match call:
         case OpenSeason():
-            body |= {"call": "open", "rules_hash": call.rules_hash.hex(), "site_count": call.site_count}
+            body |= {"rules_hash": call.rules_hash.hex(), "site_count": call.site_count}
         case Submit():
-            body |= {"call": "submit", "commitments": [digest.hex() for digest in call.commitments]}
+            body |= {"commitments": [digest.hex() for digest in call.commitments]}
         case Commit():
-            body |= {"call": "commit", "topic": int(call.topic), "digest": call.digest.hex()}
+            body |= {"topic": int(call.topic), "digest": call.digest.hex()}
         case Record():
             rows = [(t.application_no, int(t.status), int(t.reason), t.site_no, t.width) for t in call.transitions]
-            body |= {"call": "record", "transitions": rows}
+            body |= {"transitions": rows}
     return json.dumps(body, separators=(",", ":"))
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from fairalloc.errors import StateConflictError
-from fairalloc.ledger import LedgerCall, Record, Submit
+from fairalloc.ledger import LedgerCall, Record, Submit, kind_of
 
 Gas = Callable[[LedgerCall], int]
 """The most gas that a call can take."""
@@ -24,7 +24,7 @@ class Batch:
 
 def batches(calls: Sequence[LedgerCall], gas: Gas, limit: int) -> list[Batch]:
     """How calls that wait would be sent."""
-    return [Batch(kind(call), call.seq, records(call), gas(call)) for call in cut(calls, gas, limit)]
+    return [Batch(kind_of(call), call.seq, records(call), gas(call)) for call in cut(calls, gas, limit)]
 
 
 def records(call: LedgerCall) -> int:
@@ -36,11 +36,6 @@ def records(call: LedgerCall) -> int:
             return len(transitions)
         case _:
             return 0
-
-
-def kind(call: LedgerCall) -> str:
-    """What a call is named to a reader."""
-    return {"OpenSeason": "open", "Submit": "submit", "Commit": "commit", "Record": "record"}[type(call).__name__]
 
 
 def cut(calls: Sequence[LedgerCall], gas: Gas, limit: int) -> list[LedgerCall]:
@@ -62,7 +57,7 @@ def _fitting(call: LedgerCall, gas: Gas, limit: int) -> Iterator[LedgerCall]:
     if not half:
         raise StateConflictError(
             "publish.gas-limit",
-            f"a {kind(call)} call takes up to {gas(call)} gas, the chain allows {limit} to a transaction",
+            f"a {kind_of(call)} call takes up to {gas(call)} gas, the chain allows {limit} to a transaction",
             "raise the chain's block gas limit, or publish on another chain",
         )
     for part in (slice(half), slice(half, None)):
