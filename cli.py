@@ -12,7 +12,7 @@ import typer
 from typer.main import get_command
 
 from fairalloc import console
-from fairalloc.commands import applicant, auditing, drawing, monitor, node, operations, receipts, record, season
+from fairalloc.commands import applicant, auditing, drawing, life, monitor, node, operations, receipts, record, season
 from fairalloc.errors import FairallocError
 from fairalloc.logs import LogFormat, LogLevel, note, start_logging
 
@@ -30,6 +30,10 @@ for command in (
     season.import_,
     season.allocate,
     drawing.draw,
+    life.confirm,
+    life.decline,
+    life.withdraw,
+    life.advance,
     record.publish,
     applicant.status,
     applicant.explain,

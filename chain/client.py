@@ -43,12 +43,12 @@ from fairalloc.ledger import (
     require_pinned,
 )
 from fairalloc.ports import Answer, OutboxEntry
-from fairalloc.status import TRANSITIONS, Role
+from fairalloc.status import Role, writer
 
 _STATE_BYTES = 6 * 32
 """The length of what the contract's ``season_state`` returns."""
 
-_KEY_OF_ROLE = ((Role.CLERK, CLERK), (Role.ALLOCATOR, ALLOCATOR), (Role.DESK, DESK))
+_KEY_OF_ROLE = {Role.REGISTRAR: REGISTRAR, Role.CLERK: CLERK, Role.ALLOCATOR: ALLOCATOR, Role.DESK: DESK}
 
 
 def require_chain(w3: Web3, pinned: ChainIdentity) -> None:
@@ -241,10 +241,9 @@ def _key_for(call: LedgerCall) -> str:
         case Commit():
             return ALLOCATOR
         case Record(transitions=transitions):
-            statuses = {transition.status for transition in transitions}
-            for role, name in _KEY_OF_ROLE:
-                if all(any(after == s and roles & role for (_, after), roles in TRANSITIONS.items()) for s in statuses):
-                    return name
+            roles = {writer(status) for status in {transition.status for transition in transitions}}
+            if len(roles) == 1:
+                return _KEY_OF_ROLE[roles.pop()]
             raise StateConflictError(
                 "chain.mixed-roles", "a batch mixes transitions of different roles", "report this season"
             )

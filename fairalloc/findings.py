@@ -85,6 +85,15 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "monitor.reorg": "blocks that were not final yet were replaced (told, no fault)",
         "monitor.behind": "another monitor has seen more calls than the nodes watched here show (told, no fault)",
         "monitor.other": "another monitor's heads are of another contract (told, no fault)",
+        "act.statement": "a published act is not in its canonical form, or not in its place",
+        "act.clock": "an act is dated before the one ahead of it",
+        "act.approval": "a decision that needs a second person's approval has none",
+        "act.illegal": "an act does what the status machine does not allow, or gives a site that is held",
+        "act.deadline": "an answer, an expiry or the end of a waiting list is not when the rules have it",
+        "act.standings": "the published standings are not what the outcome and the acts lead to",
+        "act.missing": "acts are published that are not on chain, or the other way round",
+        "act.digest": "a published act is not the one that was committed to: it was changed afterwards",
+        "act.transitions": "the chain has other transitions after an act's digest than the act names",
         "time.order": "the chain's blocks are not in the order of time",
     }
 )

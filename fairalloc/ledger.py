@@ -40,6 +40,8 @@ class Topic(IntEnum):
     ALLOCATION = 2
     REGISTER = 3
     DRAW = 4
+    ACT = 5
+    COLLECTED = 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -323,8 +325,10 @@ class History:
 
     @property
     def last_decision(self) -> int | None:
-        """When the last eligible application was decided on, in seconds since 1970; None where none was."""
-        decided = self.transitions[self.transitions["before"] == Status.ELIGIBLE]
+        """When the allocation's last decision was recorded, in seconds since 1970; None where there is none."""
+        acts = self.fixed(Topic.ACT)
+        end = acts[0].seq if acts else self.next_seq
+        decided = self.transitions[(self.transitions["before"] == Status.ELIGIBLE) & (self.transitions["seq"] < end)]
         return int(decided["timestamp"].max()) if len(decided) else None
 
     def fixed(self, topic: Topic) -> tuple[RecordedCommit, ...]:

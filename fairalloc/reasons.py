@@ -37,6 +37,25 @@ class Reason(IntEnum):
     HOLDS_ANOTHER_PLACE = 63
     COUNT_USED_UP = 70
     NOT_COUNTED = 71
+    CONFIRMED_IN_TIME = 80
+    DECLINED_BY_APPLICANT = 81
+    NOT_CONFIRMED_IN_TIME = 82
+    WITHDRAWN_BY_APPLICANT = 83
+    REVOKED_BY_DECISION = 84
+    CAME = 85
+    DID_NOT_COME = 86
+    OFFERED_FREED_SITE = 90
+    MOVED_AWAY = 91
+    MOVED_HERE = 92
+    PINNED = 93
+    TAKEN_BACK = 94
+    WAITING_LIST_ENDED = 95
+    APPEAL_LODGED = 100
+    APPEAL_UPHELD = 101
+    APPEAL_DISMISSED = 102
+    PLACED_ON_APPEAL = 103
+    WAITS_AFTER_APPEAL = 104
+    CORRECTED = 110
 
 
 REASON_WORDS: Mapping[Reason, str] = MappingProxyType(
@@ -66,6 +85,25 @@ REASON_WORDS: Mapping[Reason, str] = MappingProxyType(
         " other applications, or there were none; further choices are not looked at.",
         Reason.NOT_COUNTED: "The first choice names no fair with places for these goods in this period; further choices"
         " are not looked at.",
+        Reason.CONFIRMED_IN_TIME: "Confirmed by the applicant in time.",
+        Reason.DECLINED_BY_APPLICANT: "Declined by the applicant.",
+        Reason.NOT_CONFIRMED_IN_TIME: "Not confirmed by the deadline; the site is offered to others.",
+        Reason.WITHDRAWN_BY_APPLICANT: "Withdrawn by the applicant.",
+        Reason.REVOKED_BY_DECISION: "Revoked by a decision of the city.",
+        Reason.CAME: "The applicant came to the fair.",
+        Reason.DID_NOT_COME: "The applicant did not come to the fair.",
+        Reason.OFFERED_FREED_SITE: "Placed from the waiting list on a site that others have freed.",
+        Reason.MOVED_AWAY: "Taken off its site, to be given another one.",
+        Reason.MOVED_HERE: "Moved here from another site.",
+        Reason.PINNED: "Placed by a decision after the allocation.",
+        Reason.TAKEN_BACK: "Taken off its site by a decision after the allocation.",
+        Reason.WAITING_LIST_ENDED: "The fair has begun; the waiting list for it has ended.",
+        Reason.APPEAL_LODGED: "An appeal is being looked at.",
+        Reason.APPEAL_UPHELD: "The appeal is upheld.",
+        Reason.APPEAL_DISMISSED: "The appeal is dismissed.",
+        Reason.PLACED_ON_APPEAL: "Placed after an appeal was upheld.",
+        Reason.WAITS_AFTER_APPEAL: "The appeal is upheld, and no site is left that could be given; it waits for one.",
+        Reason.CORRECTED: "An error found after publication is corrected.",
     }
 )
 
@@ -92,4 +130,4 @@ REASON_STATUS: Mapping[Reason, Status] = MappingProxyType(
         for reason in reasons
     }
 )
-"""The status that each reason belongs to."""
+"""The status that each reason of screening and allocation belongs to."""

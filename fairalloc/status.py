@@ -3,7 +3,9 @@
 Invariants:
 - a status fits in 4 bits; 0 is not a status but the padding of packed records and the state before submission;
 - a transition is legal only if the table has it, and only for an actor whose role the table names there;
-- a status that frees its site never leads back to one that holds a site without a new ``ALLOCATED``.
+- a status that frees its site never leads back to one that holds a site without a new ``ALLOCATED``;
+- whichever status an application comes to, one role can always write it (:func:`writer`), so that a status tells whose
+  key has recorded it.
 """
 
 from __future__ import annotations
@@ -60,7 +62,24 @@ TRANSITIONS: Mapping[tuple[int, Status], Role] = MappingProxyType(
         (_S.CONFIRMED, _S.ATTENDED): Role.CLERK,
         (_S.CONFIRMED, _S.NO_SHOW): Role.CLERK,
         (_S.CONFIRMED, _S.REVOKED): Role.CLERK,
+        # Taken off a site: to be given another, or because a decision takes it back.
+        (_S.ALLOCATED, _S.WAITLISTED): Role.ALLOCATOR,
+        (_S.CONFIRMED, _S.WAITLISTED): Role.ALLOCATOR,
+        (_S.ALLOCATED, _S.REVOKED): Role.CLERK,
+        # Errors are corrected by a transition of their own; what was recorded stays.
+        (_S.CONFIRMED, _S.ALLOCATED): Role.ALLOCATOR,
+        (_S.ATTENDED, _S.NO_SHOW): Role.CLERK,
+        (_S.NO_SHOW, _S.ATTENDED): Role.CLERK,
+        (_S.ELIGIBLE, _S.REJECTED): Role.CLERK,
+        (_S.WAITLISTED, _S.REJECTED): Role.CLERK,
         (_S.REJECTED, _S.APPEALED): Role.DESK,
+        (_S.WAITLISTED, _S.APPEALED): Role.DESK,
+        (_S.DECLINED, _S.APPEALED): Role.DESK,
+        (_S.EXPIRED, _S.APPEALED): Role.DESK,
+        (_S.REVOKED, _S.APPEALED): Role.DESK,
+        (_S.CLOSED, _S.APPEALED): Role.DESK,
+        (_S.WITHDRAWN, _S.APPEALED): Role.DESK,
+        (_S.APPEALED, _S.WAITLISTED): Role.ALLOCATOR,
         (_S.APPEALED, _S.ELIGIBLE): Role.CLERK,
         (_S.APPEALED, _S.CLOSED): Role.CLERK,
         (_S.SUBMITTED, _S.WITHDRAWN): Role.DESK,
@@ -84,6 +103,11 @@ def is_legal(before: int, after: int, role: Role | None = None) -> bool:
     except ValueError:
         return False
     return allowed is not None and (role is None or bool(allowed & role))
+
+
+def writer(after: Status) -> Role:
+    """The role whose key records that an application has come to a status."""
+    return next(role for role in Role if all(allowed & role for (_, to), allowed in TRANSITIONS.items() if to is after))
 
 
 def legality_mask(role: Role) -> int:

@@ -15,7 +15,7 @@
 """
 
 # --- generated from fairalloc/status.py by chain/contract/build.py: begin ---
-LEGAL: constant(uint256) = 154291160655804613175083704024026498187094984441881296485744642
+LEGAL: constant(uint256) = 110429626699808137744887020787619858420581227853010674446955361145192450
 HOLDS: constant(uint256) = 1616
 MOVES: constant(uint256) = 2855268424620477177149564037779712064616661454381989759666898353620671006288
 DECISIONS: constant(uint256) = 84809953206548827044043751894667270572319512687125155625146319255051960368
@@ -302,7 +302,8 @@ def commit(season: uint32, seq: uint256, topic: uint256, digest: bytes32):
     @notice Fix a digest of published data. Topic 1 fixes the inputs: before it, nothing can be allocated.
     @param season The season's number.
     @param seq The call's number: the season's next one.
-    @param topic What the digest is of: 1 inputs, 2 allocation, 3 register of applications, 4 draw; never 0.
+    @param topic What the digest is of: 1 inputs, 2 allocation, 3 register of applications, 4 draw,
+                  5 an act after the allocation, 6 what was collected; never 0.
     @param digest SHA-256 or Merkle root of what is published.
     """
     key: uint256 = convert(season, uint256)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Table
 from sqlmodel import SQLModel
 
 from data.store.tables import (
+    ActTable,
     ApplicantTable,
     ApplicationTable,
     DocumentTable,
@@ -35,7 +36,7 @@ SEASON, FAIR, SITE = _table(SeasonTable), _table(FairTable), _table(SiteTable)
 APPLICANT, APPLICATION, SALT = _table(ApplicantTable), _table(ApplicationTable), _table(SaltTable)
 INCUMBENT, STANDING, TRANSITION = _table(IncumbentTable), _table(StandingTable), _table(TransitionTable)
 OUTBOX, SIGNING, PIN, DOCUMENT = _table(OutboxTable), _table(SigningTable), _table(PinTable), _table(DocumentTable)
-PREALLOCATION, EARLIER = _table(PreallocationTable), _table(EarlierTable)
+PREALLOCATION, EARLIER, ACT = _table(PreallocationTable), _table(EarlierTable), _table(ActTable)
 
 
 def insert(connection: Connection, table: Table, season_no: int, values: Iterable[Mapping[str, Any]]) -> None:

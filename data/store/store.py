@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, Select, Table, bindparam, func, select
@@ -17,6 +18,7 @@ from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from data.store import outbox, rows
 from data.store.schema import (
+    ACT,
     APPLICANT,
     APPLICATION,
     DOCUMENT,
@@ -49,6 +51,9 @@ from fairalloc.model import ApplicationId, SeasonInput
 from fairalloc.ports import OutboxEntry, PastTransition, Registration, SeasonRecord, Stage, Standing
 from fairalloc.reasons import Reason
 from fairalloc.status import HOLDS_SITE, NO_STATUS, Status, is_legal
+
+_FEW = 500
+"""Applications that are asked for one by one rather than with all others; databases limit what a question names."""
 
 
 class SqlStore:
@@ -178,18 +183,31 @@ class SqlStore:
         Raises:
             StateConflictError: when another process was faster, or a transition is not legal; nothing is changed then.
         """
-        steps = [(call.seq, t) for call in calls if isinstance(call, Record) for t in call.transitions]
         with self._write() as connection:
-            expected = outbox.next_seq(connection, season_no)
-            if [call.seq for call in calls] != list(range(expected, expected + len(calls))):
-                raise StateConflictError(
-                    "store.sequence", "another process has gone on with this season", "start the command again"
-                )
-            _apply(connection, season_no, steps)
-            insert(connection, OUTBOX, season_no, map(rows.outbox_row, calls))
-            kept = [{"name": name, "content": content} for name, content in (documents or {}).items()]
-            insert(connection, DOCUMENT, season_no, kept)
+            _go_on(connection, season_no, calls, documents or {})
             connection.execute(SEASON.update().where(SEASON.c.season_no == season_no).values(stage=stage.value))
+
+    def record_act(
+        self,
+        season_no: SeasonNo,
+        number: int,
+        statement: bytes,
+        calls: Sequence[LedgerCall],
+        documents: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """See :class:`fairalloc.ports.Store`.
+
+        Raises:
+            StateConflictError: when another process was faster, or a transition is not legal; nothing is changed then.
+        """
+        with self._write() as connection:
+            _go_on(connection, season_no, calls, documents or {})
+            insert(connection, ACT, season_no, [{"number": number, "statement": statement}])
+
+    def acts(self, season_no: SeasonNo) -> Sequence[bytes]:
+        """See :class:`fairalloc.ports.Store`."""
+        found = self._read(select(ACT.c.statement).where(ACT.c.season_no == season_no).order_by(ACT.c.number))
+        return [bytes(row["statement"]) for row in found]
 
     def document(self, season_no: SeasonNo, name: str) -> bytes | None:
         """See :class:`fairalloc.ports.Store`."""
@@ -315,46 +333,60 @@ def _words() -> Iterator[None]:
         ) from None
 
 
+def _go_on(connection: Connection, season_no: int, calls: Sequence[LedgerCall], documents: Mapping[str, bytes]) -> None:
+    """Put calls into the outbox, their transitions into standings and history, and keep documents."""
+    expected = outbox.next_seq(connection, season_no)
+    if [call.seq for call in calls] != list(range(expected, expected + len(calls))):
+        raise StateConflictError(
+            "store.sequence", "another process has gone on with this season", "start the command again"
+        )
+    _apply(
+        connection,
+        season_no,
+        [(call.seq, step) for call in calls if isinstance(call, Record) for step in call.transitions],
+    )
+    insert(connection, OUTBOX, season_no, map(rows.outbox_row, calls))
+    insert(connection, DOCUMENT, season_no, [{"name": name, "content": documents[name]} for name in documents])
+
+
 def _apply(connection: Connection, season_no: int, steps: Sequence[tuple[int, Transition]]) -> None:
     """Put transitions into standings and history, each checked against the status machine."""
     if not steps:
         return
     question = select(STANDING).where(STANDING.c.season_no == season_no)
+    numbers = {step.application_no for _, step in steps}
+    if len(numbers) <= _FEW:
+        question = question.where(STANDING.c.application_no.in_(numbers))
     now = {row.application_no: (row.status, row.site_no, row.width) for row in connection.execute(question)}
-    changed: dict[int, Transition] = {}
-    for _, step in steps:
-        before, site_no, width = now.get(step.application_no, (NO_STATUS, None, 0))
-        if not is_legal(before, step.status):
-            raise StateConflictError(
-                "store.illegal",
-                f"application {step.application_no} cannot go from status {before} to {step.status.name}",
-                "start the command again",
-            )
-        if step.status not in HOLDS_SITE:
-            site_no, width = None, 0
-        elif before not in HOLDS_SITE:
-            site_no, width = step.site_no, step.width
-        now[step.application_no] = (int(step.status), site_no, width)
-        changed[step.application_no] = step
-    changes = [
-        {
-            "n": number,
-            "new_status": now[number][0],
-            "new_reason": int(step.reason),
-            "new_site": now[number][1],
-            "new_width": now[number][2],
-        }
-        for number, step in changed.items()
-    ]
-    update = (
-        STANDING.update()
-        .where(STANDING.c.season_no == season_no, STANDING.c.application_no == bindparam("n"))
-        .values(
-            status=bindparam("new_status"),
-            reason=bindparam("new_reason"),
-            site_no=bindparam("new_site"),
-            width=bindparam("new_width"),
-        )
-    )
-    connection.execute(update, changes)
+    # Call by call: what one gives up, the next may give to others, and a site has one holder at every moment.
+    for _, group in groupby(steps, key=lambda step: step[0]):
+        changes = []
+        for _, step in group:
+            before, site_no, width = now.get(step.application_no, (NO_STATUS, None, 0))
+            if not is_legal(before, step.status):
+                raise StateConflictError(
+                    "store.illegal",
+                    f"application {step.application_no} cannot go from status {before} to {step.status.name}",
+                    "start the command again",
+                )
+            if step.status not in HOLDS_SITE:
+                site_no, width = None, 0
+            elif before not in HOLDS_SITE:
+                site_no, width = step.site_no, step.width
+            now[step.application_no] = (int(step.status), site_no, width)
+            new = {"new_status": int(step.status), "new_reason": int(step.reason)}
+            changes.append({"s": season_no, "n": step.application_no, **new, "new_site": site_no, "new_width": width})
+        connection.execute(_CHANGE, changes)
     insert(connection, TRANSITION, season_no, (rows.step_row(seq, step) for seq, step in steps))
+
+
+_CHANGE = (
+    STANDING.update()
+    .where(STANDING.c.season_no == bindparam("s"), STANDING.c.application_no == bindparam("n"))
+    .values(
+        status=bindparam("new_status"),
+        reason=bindparam("new_reason"),
+        site_no=bindparam("new_site"),
+        width=bindparam("new_width"),
+    )
+)

@@ -193,3 +193,12 @@ class DocumentTable(SQLModel, table=True):
     season_no: int = Field(primary_key=True, foreign_key="season.season_no")
     name: str = Field(primary_key=True)
     content: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class ActTable(SQLModel, table=True):
+    """Acts after the allocation: each statement byte for byte as it is published."""
+
+    __tablename__ = "act"
+    season_no: int = Field(primary_key=True, foreign_key="season.season_no")
+    number: int = Field(primary_key=True)
+    statement: bytes = Field(sa_column=Column(LargeBinary, nullable=False))

@@ -6,9 +6,11 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fairalloc.audit.acts import act_findings, act_overrides
 from fairalloc.audit.draws import Draws, draw_findings, draw_remarks
 from fairalloc.audit.register import audit_published_register
 from fairalloc.audit.verdict import Audit
+from fairalloc.bundle.acts import ACTS, statements_of
 from fairalloc.bundle.folder import MANIFEST, manifest_findings
 from fairalloc.bundle.published import Published, published
 from fairalloc.bundle.statements import allocation_statement, freeze_statement, frozen_again, inputs_root, rules_hash
@@ -65,6 +67,10 @@ def _recomputed(audit: Audit, files: Mapping[str, bytes]) -> None:
     stated = json.loads(files[MANIFEST])["statements"]
     draws = Draws.of(book.rules, stated)
     audit.add("queue recomputed", len(book.outcome), coded("bundle.queue", _queue(book, files, draws.value or "")))
+    if ACTS in files:
+        acts = len(statements_of(files[ACTS]))
+        audit.add("acts after the allocation", acts, act_findings(book, files))
+        audit.overrides += act_overrides(files)
     audit.overrides += [_decision_words(decision) for decision in book.preallocations]
     statements = coded("bundle.statement", _statements(book, files, stated, draws))
     audit.add("statements", len(draws.freezes) + 1, statements)

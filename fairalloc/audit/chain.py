@@ -8,14 +8,16 @@ from typing import Any
 
 import numpy as np
 
+from fairalloc.audit.acts import recorded_act_findings
 from fairalloc.audit.draws import Draws, recorded_findings
 from fairalloc.audit.overrides import administration_remark, recorded_overrides
 from fairalloc.audit.register import audit_chain_register
 from fairalloc.audit.verdict import Audit
+from fairalloc.bundle.acts import STANDINGS
 from fairalloc.bundle.folder import MANIFEST
 from fairalloc.bundle.published import Published, published
 from fairalloc.bundle.statements import rules_hash
-from fairalloc.canonical import json_bytes, sha256
+from fairalloc.canonical import csv_rows, json_bytes, sha256
 from fairalloc.errors import VerificationFailedError
 from fairalloc.findings import Finding, coded
 from fairalloc.instants import NANOSECONDS, format_instant, format_seconds
@@ -67,9 +69,10 @@ def audit_chain(
         statements = manifest["statements"]
         commits = _commits(statements, Draws.of(book.rules, statements), files, history)
         audit.add("commitments before decisions", len(history.commits), commits)
+        audit.add("acts on chain", len(history.fixed(Topic.ACT)), recorded_act_findings(files, history))
         audit_chain_register(audit, book, files, history)
         audit.add("times and deadlines", len(history.transitions), _times(book, history))
-        audit.add("statuses on chain", len(history.status) - 1, _statuses(book, history))
+        audit.add("statuses on chain", len(history.status) - 1, _statuses(book, files, history))
         audit.remarks.append(administration_remark(history))
         audit.overrides += recorded_overrides(history)
     except (KeyError, ValueError, TypeError) as error:
@@ -163,7 +166,7 @@ def _times(book: Published, history: History) -> Iterator[Finding]:
         yield Finding("time.late", "", f"the last decision stands on chain since {since}, due by {format_instant(due)}")
 
 
-def _statuses(book: Published, history: History) -> Iterator[Finding]:
+def _statuses(book: Published, files: Mapping[str, bytes], history: History) -> Iterator[Finding]:
     """Every application's status, reason and site on chain is the published one."""
     if len(history.commitments) != len(book.applications):
         words = f"applications.csv has {len(book.applications)} applications, the chain {len(history.commitments)}"
@@ -171,7 +174,8 @@ def _statuses(book: Published, history: History) -> Iterator[Finding]:
     if history.site_count != len(book.sites):
         words = f"sites.csv has {len(book.sites)} sites, the chain {history.site_count}"
         yield Finding("chain.count", "sites.csv", words)
-    decided = {row["application_id"]: row for row in book.outcome}
+    last = csv_rows(files[STANDINGS]) if STANDINGS in files else book.outcome
+    decided = {row["application_id"]: row for row in last}
     for row in book.screening:
         name = row["application_id"]
         final = decided.get(name, row)

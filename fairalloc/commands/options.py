@@ -27,4 +27,8 @@ Confirmations = Annotated[
 ]
 SkipInvalid = Annotated[Path | None, typer.Option("--skip-invalid", help="Leave out bad rows and list them in a file.")]
 Export = Annotated[Path | None, typer.Option("--export", help="Audit against a chain export, on a node of our own.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, store nothing.")]
+At = Annotated[str | None, typer.Option("--at", help="When, e.g. 2026-04-01T12:00:00+02:00; now if left out.")]
+Actor = Annotated[str, typer.Option("--actor", help="Who records it: an office, not a person; it is published.")]
+Applications = Annotated[list[str], typer.Argument(help="Ids on the receipts (A000001), or the city's own.")]
 DEFAULT_STATE = Path(".fairalloc")

@@ -16,6 +16,7 @@ from fairalloc.rules.model import (
     Regions,
     Rules,
 )
+from fairalloc.rules.offers import Offers
 from fairalloc.rules.placing import Cap, FairCap, FairPriority, Minimum, Numbering, Pool, Quota, Spacing, Stalls
 from fairalloc.rules.quota_queue import QuotaQueue, counted_category
 from fairalloc.rules.reader import parse_rules, read_rules, unknown_fairs
@@ -38,6 +39,7 @@ __all__ = [
     "Mechanism",
     "Minimum",
     "Numbering",
+    "Offers",
     "Period",
     "Pool",
     "Priority",

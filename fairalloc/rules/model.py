@@ -9,29 +9,19 @@ Invariants:
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from fairalloc.instants import NANOSECONDS, Instant, instant_of, parse_instant
-from fairalloc.rules.base import Name, Rule, Strict
+from fairalloc.instants import NANOSECONDS, Instant
+from fairalloc.rules.base import Moment, Name, Rule, Strict
 from fairalloc.rules.lottery import Lottery
 from fairalloc.rules.mechanism import Goal, Mechanism, Step
+from fairalloc.rules.offers import Offers, midnight
 from fairalloc.rules.placing import Cap, FairCap, FairPriority, Minimum, Numbering, Pool, Quota, Spacing, Stalls
 from fairalloc.rules.quota_queue import QuotaQueue
-
-
-def _instant(value: object) -> int:
-    if isinstance(value, datetime):
-        return instant_of(value)
-    if isinstance(value, str):
-        return parse_instant(value)
-    raise ValueError("write a time with an offset, e.g. 2026-02-01T09:00:00+03:00")
-
-
-Moment = Annotated[Instant, BeforeValidator(_instant)]
 
 
 class SeasonHeading(Strict):
@@ -182,6 +172,7 @@ class Rules(Strict):
     stalls: Stalls = Stalls(id="one-stall", multiple="refuse")
     numbering: Numbering = Numbering(id="numbering", returning="keep")
     quota_queue: QuotaQueue | None = None
+    offers: Offers | None = None
 
     @model_validator(mode="after")
     def _nobody_who_applies_knows_the_draw(self) -> Self:
@@ -259,6 +250,17 @@ class Rules(Strict):
         """Whether the mechanism can keep an application on a site that was decided on before: counts know no sites."""
         return self.mechanism.name != "quota-queue"
 
+    def opening(self, period: str) -> Instant:
+        """When the fairs of a period open."""
+        starts = next(one.starts for one in self.periods if one.id == period)
+        return midnight(starts) if self.offers is None else self.offers.opening(starts)
+
+    def deadline(self, period: str) -> Instant | None:
+        """Until when an offer for a period is confirmed; None: no deadline."""
+        if self.offers is None:
+            return None
+        return self.offers.deadline(next(one.starts for one in self.periods if one.id == period))
+
     @property
     def gives_one_site_each(self) -> bool:
         """Whether every placement takes one site, nothing else is scarce, and nobody is sure of a site.
@@ -309,7 +311,7 @@ class Rules(Strict):
     def rules(self) -> tuple[Rule, ...]:
         """Every rule that decides something, in the order of the file format."""
         single = (self.campaign, self.mechanism, self.priority, self.lottery)
-        might_be = (self.regions, self.documents, self.duplicates, self.spacing, self.quota_queue)
+        might_be = (self.regions, self.documents, self.duplicates, self.spacing, self.quota_queue, self.offers)
         optional = tuple(rule for rule in might_be if rule is not None)
         capping = (
             *self.application_caps,

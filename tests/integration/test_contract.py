@@ -238,7 +238,7 @@ def test_a_freed_site_can_be_given_again(bench):
 def test_all_of_a_batch_or_nothing(bench):
     bench.open(6, 10)
     before = bench.contract.functions.season_state(6).call()
-    assert bench.record(CLERK, 6, *(step(n, S.ELIGIBLE) for n in range(1, 11)), step(3, S.REJECTED)) == 0
+    assert bench.record(CLERK, 6, *(step(n, S.ELIGIBLE) for n in range(1, 11)), step(3, S.EXPIRED)) == 0
     assert bench.contract.functions.season_state(6).call() == before
     assert bench.contract.functions.application_state(6, 1).call() == [S.SUBMITTED, 0, 0]
 

@@ -2,17 +2,25 @@
 
 import itertools
 
-from fairalloc.status import HOLDS_SITE, NO_STATUS, TRANSITIONS, Role, Status, is_legal, legality_mask
+from fairalloc.status import HOLDS_SITE, NO_STATUS, TRANSITIONS, Role, Status, is_legal, legality_mask, writer
 
 # Written from the description, not from the table.
 DESCRIPTION = """
 SUBMITTED -> ELIGIBLE REJECTED
 ELIGIBLE -> ALLOCATED WAITLISTED
-WAITLISTED -> ALLOCATED CLOSED
-ALLOCATED -> CONFIRMED DECLINED EXPIRED
-CONFIRMED -> ATTENDED NO_SHOW REVOKED
+ELIGIBLE -> REJECTED
+WAITLISTED -> ALLOCATED CLOSED REJECTED APPEALED
+ALLOCATED -> CONFIRMED DECLINED EXPIRED WAITLISTED REVOKED
+CONFIRMED -> ATTENDED NO_SHOW REVOKED WAITLISTED ALLOCATED
+ATTENDED -> NO_SHOW
+NO_SHOW -> ATTENDED
 REJECTED -> APPEALED
-APPEALED -> ELIGIBLE CLOSED
+DECLINED -> APPEALED
+EXPIRED -> APPEALED
+REVOKED -> APPEALED
+CLOSED -> APPEALED
+WITHDRAWN -> APPEALED
+APPEALED -> ELIGIBLE CLOSED WAITLISTED
 """
 WITHDRAWABLE = ["SUBMITTED", "ELIGIBLE", "REJECTED", "APPEALED", "WAITLISTED", "ALLOCATED", "CONFIRMED"]
 
@@ -56,3 +64,11 @@ def test_statuses_fit_in_four_bits_and_ends_free_the_site():
     for before, after in TRANSITIONS:
         if after in HOLDS_SITE and before not in HOLDS_SITE:
             assert after is Status.ALLOCATED
+
+
+def test_each_status_has_one_role_that_can_always_write_it():
+    expected = {Role.REGISTRAR: "SUBMITTED", Role.ALLOCATOR: "ALLOCATED WAITLISTED"}
+    expected[Role.CLERK] = "ELIGIBLE REJECTED EXPIRED ATTENDED NO_SHOW REVOKED CLOSED"
+    expected[Role.DESK] = "CONFIRMED DECLINED APPEALED WITHDRAWN"
+    for role, statuses in expected.items():
+        assert {status for status in Status if writer(status) is role} == {Status[name] for name in statuses.split()}

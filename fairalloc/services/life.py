@@ -1,0 +1,156 @@
+"""A season after its allocation: what applicants answer, what runs out, and the acts that record it.
+
+Invariants:
+- an act is checked against every standing before anything is stored, and stored in one transaction;
+- the season's clock is the time of its last act and never goes back; no service asks a clock of its own.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterable, Iterator, Sequence
+
+from fairalloc.acts import Act, ActKind, Book, State, Wave, calls_of, read_act, wave_of
+from fairalloc.errors import StateConflictError
+from fairalloc.instants import Instant, format_instant
+from fairalloc.ledger import ApplicationNo, Transition
+from fairalloc.numbering import application_label
+from fairalloc.ports import Stage, Store
+from fairalloc.reasons import Reason
+from fairalloc.services.context import SeasonContext
+from fairalloc.status import Status
+
+ANSWERS = {
+    ActKind.CONFIRM: (Status.CONFIRMED, Reason.CONFIRMED_IN_TIME),
+    ActKind.DECLINE: (Status.DECLINED, Reason.DECLINED_BY_APPLICANT),
+    ActKind.WITHDRAW: (Status.WITHDRAWN, Reason.WITHDRAWN_BY_APPLICANT),
+}
+"""What applicants say, and where it takes them."""
+
+
+class SeasonLife:
+    """An allocated season and where its applications stand now.
+
+    Raises:
+        StateConflictError: when the season is not allocated yet.
+    """
+
+    def __init__(self, store: Store, context: SeasonContext) -> None:
+        context.require(Stage.ALLOCATED)
+        self._store, self._context = store, context
+        season_no = context.record.season_no
+        standings = store.standings(season_no)
+        self.book = Book({s.application_no: State(s.status, s.reason, s.site_no, s.width) for s in standings})
+        self.acts = [read_act(json.loads(statement)) for statement in store.acts(season_no)]
+        numbers = context.numbers.applications
+        self._periods = {int(numbers[a.application_id]): str(a.period) for a in context.season.applications}
+
+    def answer(self, kind: ActKind, numbers: Collection[int], at: Instant, actor: str) -> Act:
+        """The act by which applicants confirm, decline or withdraw; nothing is stored yet.
+
+        Raises:
+            StateConflictError: when one of them cannot, or confirms after the deadline.
+        """
+        status, reason = ANSWERS[kind]
+        if kind is not ActKind.WITHDRAW:
+            for number in sorted(numbers):
+                self._require_in_time(number, at)
+        steps = [Transition(ApplicationNo(number), status, reason) for number in numbers]
+        return self._proposed(kind, at, actor, "", wave_of(steps))
+
+    def due(self, until: Instant) -> Iterator[Act]:
+        """The next act that time brings, up to and including a moment: offers that run out, lists that end.
+
+        Each is to be taken before the next is asked for; there is none when nothing is due any more.
+        """
+        while True:
+            expiring: dict[Instant, list[int]] = {}
+            ending: dict[Instant, list[int]] = {}
+            for number, state in self.book.states.items():
+                if state.status is Status.ALLOCATED:
+                    deadline = self.deadline(number)
+                    if deadline is not None and deadline <= until:
+                        expiring.setdefault(deadline, []).append(number)
+                elif state.status is Status.WAITLISTED:
+                    opening = self._context.rules.opening(self._periods[number])
+                    if opening <= until:
+                        ending.setdefault(opening, []).append(number)
+            if not expiring and not ending:
+                return
+            moment = min((*expiring, *ending))
+            # At one moment offers run out first. What an earlier command left behind is dated as late as it was done.
+            kind, numbers = (
+                (ActKind.EXPIRE, expiring[moment]) if moment in expiring else (ActKind.END_WAITING, ending[moment])
+            )
+            status, reason = DUE[kind]
+            steps = [Transition(ApplicationNo(number), status, reason) for number in numbers]
+            yield self._proposed(kind, max(moment, self.now or moment), "clock", "", wave_of(steps))
+
+    def take(self, act: Act) -> None:
+        """Store an act that was proposed, with its calls in the outbox."""
+        context = self._context
+        season_no = context.record.season_no
+        statement = act.statement(context.record.season_id)
+        calls = calls_of(act, statement, season_no, self._store.next_seq(season_no))
+        self._store.record_act(season_no, act.number, statement, calls)
+        self.foresee(act)
+
+    def foresee(self, act: Act) -> None:
+        """Go on as if an act had been taken, and store nothing."""
+        for transition in act.transitions:
+            self.book.take(transition)
+        self.acts.append(act)
+
+    @property
+    def now(self) -> Instant | None:
+        """The time of the last act; None before the first."""
+        return self.acts[-1].at if self.acts else None
+
+    def deadline(self, number: int) -> Instant | None:
+        """Until when an offered application is confirmed; None where the rules have no deadline."""
+        return self._context.rules.deadline(self._periods[number])
+
+    def _require_in_time(self, number: int, at: Instant) -> None:
+        state, deadline, name = self.book.states[number], self.deadline(number), application_label(number)
+        if state.status is Status.ALLOCATED and deadline is not None and at >= deadline:
+            raise StateConflictError(
+                "act.late",
+                f"{name} could answer until {format_instant(deadline)}, it is {format_instant(at)}",
+                "`fairalloc advance` lets the offer run out",
+            )
+
+    def _proposed(self, kind: ActKind, at: Instant, actor: str, reason: str, waves: Sequence[Wave]) -> Act:
+        """An act that is possible now.
+
+        Raises:
+            StateConflictError: when one of its transitions is not, or time goes back.
+        """
+        if self.now is not None and at < self.now:
+            raise StateConflictError(
+                "act.clock",
+                f"the last act is of {format_instant(self.now)}, this one of {format_instant(at)}",
+                "give a later time with --at",
+            )
+        refusals = self._refusals(transition for wave in waves for transition in wave)
+        if refusals:
+            more = f" (and {len(refusals) - 1} more)" if len(refusals) > 1 else ""
+            raise StateConflictError("act.refused", refusals[0] + more, "see `fairalloc status`; nothing was changed")
+        return Act(len(self.acts) + 1, kind, at, actor, reason, waves=tuple(waves))
+
+    def _refusals(self, steps: Iterable[Transition]) -> list[str]:
+        found, undone = [], []
+        for step in steps:
+            refusal = self.book.refusal(step)
+            if refusal is None:
+                undone.append((step.application_no, self.book.take(step)))
+            else:
+                found.append(refusal)
+        self.book.restore(undone)
+        return found
+
+
+DUE = {
+    ActKind.EXPIRE: (Status.EXPIRED, Reason.NOT_CONFIRMED_IN_TIME),
+    ActKind.END_WAITING: (Status.CLOSED, Reason.WAITING_LIST_ENDED),
+}
+"""What time brings, and where it takes applications."""
