@@ -12,6 +12,7 @@ Invariants:
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -32,6 +33,7 @@ from fairalloc.ledger import (
     Transition,
 )
 from fairalloc.numbering import application_label, parse_application_label
+from fairalloc.ports import Standing
 from fairalloc.reasons import Reason
 from fairalloc.status import HOLDS_SITE, Status, is_legal
 
@@ -110,7 +112,7 @@ class Act:
         )
 
 
-def read_act(statement: Mapping[str, Any]) -> Act:
+def read_act(statement: bytes) -> Act:
     """The act of a statement; the inverse of :meth:`Act.statement`.
 
     Raises:
@@ -118,17 +120,18 @@ def read_act(statement: Mapping[str, Any]) -> Act:
         KeyError: when something is missing.
         TypeError: when something is of another kind.
     """
-    if statement["format"] != FORMAT:
-        raise ValueError(f"unknown format {statement['format']!r}")
+    told = json.loads(statement)
+    if told["format"] != FORMAT:
+        raise ValueError(f"unknown format {told['format']!r}")
     return Act(
-        number=int(statement["number"]),
-        kind=ActKind(statement["kind"]),
-        at=parse_instant(statement["at"]),
-        actor=str(statement["actor"]),
-        reason=str(statement["reason"]),
-        approver=str(statement["approver"]),
-        waves=tuple(tuple(_transition(told) for told in wave) for wave in statement["waves"]),
-        details=dict(statement["details"]),
+        number=int(told["number"]),
+        kind=ActKind(told["kind"]),
+        at=parse_instant(told["at"]),
+        actor=str(told["actor"]),
+        reason=str(told["reason"]),
+        approver=str(told["approver"]),
+        waves=tuple(tuple(_transition(step) for step in wave) for wave in told["waves"]),
+        details=dict(told["details"]),
     )
 
 
@@ -154,7 +157,7 @@ def wave_of(transitions: Iterable[Transition]) -> tuple[Wave, ...]:
     return (ordered,) if ordered else ()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class State:
     """Where an application stands; ``site_no`` is 0 and ``width`` 0 where it holds no site."""
 
@@ -168,15 +171,26 @@ class Book:
     """Where every application stands, and who holds each site; changed by transitions, each checked.
 
     Args:
-        states: by application number; they are changed in place.
+        states: by application number.
     """
 
-    def __init__(self, states: dict[int, State]) -> None:
-        self.states = states
+    def __init__(self, states: Mapping[int, State]) -> None:
+        self.states = dict(states)
         self.holders: dict[int, int] = {}
         for number, state in states.items():
             for site in range(state.site_no, state.site_no + state.width):
                 self.holders[site] = number
+
+    @classmethod
+    def of(cls, standings: Iterable[Standing]) -> Book:
+        """The book of the standings that a store has."""
+        return cls({s.application_no: State(s.status, s.reason, s.site_no, s.width) for s in standings})
+
+    def copy(self) -> Book:
+        """Another book with the same in it, to try transitions on."""
+        other = Book({})
+        other.states, other.holders = dict(self.states), dict(self.holders)
+        return other
 
     def refusal(self, step: Transition) -> str | None:
         """Why a transition is not possible now, in words; None where it is."""
@@ -196,31 +210,15 @@ class Book:
             return f"{name} is given site {taken}, which {application_label(self.holders[taken])} holds"
         return None
 
-    def take(self, step: Transition) -> State:
-        """Carry out a transition that is not refused; returns where the application stood before."""
-        before = self.states[step.application_no]
-        site_no, width = before.site_no, before.width
-        if step.status not in HOLDS_SITE:
-            for site in range(site_no, site_no + width):
+    def take(self, step: Transition) -> None:
+        """Carry out a transition that is not refused."""
+        number, before = step.application_no, self.states[step.application_no]
+        site_no, width = step.place_after(before.status, before.site_no, before.width)
+        if (site_no, width) != (before.site_no, before.width):
+            for site in range(before.site_no, before.site_no + before.width):
                 del self.holders[site]
-            site_no, width = 0, 0
-        elif before.status not in HOLDS_SITE:
-            site_no, width = step.site_no, step.width
-            self.holders.update(dict.fromkeys(self._run(step), step.application_no))
-        self.states[step.application_no] = State(step.status, step.reason, site_no, width)
-        return before
-
-    def restore(self, undone: Sequence[tuple[ApplicationNo, State]]) -> None:
-        """Put back what transitions changed, given what :meth:`take` returned, in the order taken."""
-        for number, _ in undone:
-            state = self.states[number]
-            for site in range(state.site_no, state.site_no + state.width):
-                self.holders.pop(site, None)
-        for number, before in reversed(undone):
-            self.states[number] = before
-        for number in {number for number, _ in undone}:
-            state = self.states[number]
-            self.holders.update(dict.fromkeys(range(state.site_no, state.site_no + state.width), int(number)))
+            self.holders.update(dict.fromkeys(range(site_no, site_no + width), number))
+        self.states[number] = State(step.status, step.reason, site_no, width)
 
     def _run(self, step: Transition) -> range:
         return range(step.site_no, step.site_no + step.width)

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from fairalloc.errors import ChainUnavailableError
 from fairalloc.findings import Finding
 from fairalloc.reasons import Reason
-from fairalloc.status import Status
+from fairalloc.status import HOLDS_SITE, Status
 
 SeasonNo = NewType("SeasonNo", int)
 ApplicationNo = NewType("ApplicationNo", int)
@@ -53,6 +53,18 @@ class Transition:
     reason: Reason
     site_no: SiteNo = SiteNo(0)
     width: int = 0
+
+    def place_after(self, before: int, site_no: int, width: int) -> tuple[int, int]:
+        """The first site and the width that the application holds after it; 0 and 0 for none.
+
+        Args:
+            before: its status before.
+            site_no: the first site it held.
+            width: how many.
+        """
+        if self.status not in HOLDS_SITE:
+            return 0, 0
+        return (site_no, width) if before in HOLDS_SITE else (self.site_no, self.width)
 
 
 class FeeMode(StrEnum):

@@ -50,7 +50,7 @@ from fairalloc.ledger import (
 from fairalloc.model import ApplicationId, SeasonInput
 from fairalloc.ports import OutboxEntry, PastTransition, Registration, SeasonRecord, Stage, Standing
 from fairalloc.reasons import Reason
-from fairalloc.status import HOLDS_SITE, NO_STATUS, Status, is_legal
+from fairalloc.status import NO_STATUS, Status, is_legal
 
 _FEW = 500
 """Applications that are asked for one by one rather than with all others; databases limit what a question names."""
@@ -184,24 +184,19 @@ class SqlStore:
             StateConflictError: when another process was faster, or a transition is not legal; nothing is changed then.
         """
         with self._write() as connection:
-            _go_on(connection, season_no, calls, documents or {})
+            _go_on(connection, season_no, calls)
+            kept = [{"name": name, "content": content} for name, content in (documents or {}).items()]
+            insert(connection, DOCUMENT, season_no, kept)
             connection.execute(SEASON.update().where(SEASON.c.season_no == season_no).values(stage=stage.value))
 
-    def record_act(
-        self,
-        season_no: SeasonNo,
-        number: int,
-        statement: bytes,
-        calls: Sequence[LedgerCall],
-        documents: Mapping[str, bytes] | None = None,
-    ) -> None:
+    def record_act(self, season_no: SeasonNo, number: int, statement: bytes, calls: Sequence[LedgerCall]) -> None:
         """See :class:`fairalloc.ports.Store`.
 
         Raises:
             StateConflictError: when another process was faster, or a transition is not legal; nothing is changed then.
         """
         with self._write() as connection:
-            _go_on(connection, season_no, calls, documents or {})
+            _go_on(connection, season_no, calls)
             insert(connection, ACT, season_no, [{"number": number, "statement": statement}])
 
     def acts(self, season_no: SeasonNo) -> Sequence[bytes]:
@@ -333,20 +328,16 @@ def _words() -> Iterator[None]:
         ) from None
 
 
-def _go_on(connection: Connection, season_no: int, calls: Sequence[LedgerCall], documents: Mapping[str, bytes]) -> None:
-    """Put calls into the outbox, their transitions into standings and history, and keep documents."""
+def _go_on(connection: Connection, season_no: int, calls: Sequence[LedgerCall]) -> None:
+    """Put calls into the outbox, and their transitions into standings and history."""
     expected = outbox.next_seq(connection, season_no)
     if [call.seq for call in calls] != list(range(expected, expected + len(calls))):
         raise StateConflictError(
             "store.sequence", "another process has gone on with this season", "start the command again"
         )
-    _apply(
-        connection,
-        season_no,
-        [(call.seq, step) for call in calls if isinstance(call, Record) for step in call.transitions],
-    )
+    steps = [(call.seq, step) for call in calls if isinstance(call, Record) for step in call.transitions]
+    _apply(connection, season_no, steps)
     insert(connection, OUTBOX, season_no, map(rows.outbox_row, calls))
-    insert(connection, DOCUMENT, season_no, [{"name": name, "content": documents[name]} for name in documents])
 
 
 def _apply(connection: Connection, season_no: int, steps: Sequence[tuple[int, Transition]]) -> None:
@@ -362,20 +353,19 @@ def _apply(connection: Connection, season_no: int, steps: Sequence[tuple[int, Tr
     for _, group in groupby(steps, key=lambda step: step[0]):
         changes = []
         for _, step in group:
-            before, site_no, width = now.get(step.application_no, (NO_STATUS, None, 0))
+            before, site_no, width = now.get(step.application_no, (NO_STATUS, 0, 0))
             if not is_legal(before, step.status):
                 raise StateConflictError(
                     "store.illegal",
                     f"application {step.application_no} cannot go from status {before} to {step.status.name}",
                     "start the command again",
                 )
-            if step.status not in HOLDS_SITE:
-                site_no, width = None, 0
-            elif before not in HOLDS_SITE:
-                site_no, width = step.site_no, step.width
+            site_no, width = step.place_after(before, site_no or 0, width)
             now[step.application_no] = (int(step.status), site_no, width)
             new = {"new_status": int(step.status), "new_reason": int(step.reason)}
-            changes.append({"s": season_no, "n": step.application_no, **new, "new_site": site_no, "new_width": width})
+            changes.append(
+                {"s": season_no, "n": step.application_no, **new, "new_site": site_no or None, "new_width": width}
+            )
         connection.execute(_CHANGE, changes)
     insert(connection, TRANSITION, season_no, (rows.step_row(seq, step) for seq, step in steps))
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
-from fairalloc.acts import APPROVED, BY_HAND, Act, ActKind, Book, State, read_act
-from fairalloc.bundle.acts import ACTS, STANDINGS, standings_file, statements_of
+from fairalloc.acts import APPROVED, BY_HAND, Act, ActKind, Book, State
+from fairalloc.bundle.acts import ACTS, STANDINGS, published_acts, standings_file
 from fairalloc.bundle.published import Published
 from fairalloc.canonical import sha256
 from fairalloc.findings import Finding
@@ -16,20 +15,22 @@ from fairalloc.numbering import parse_application_label
 from fairalloc.reasons import Reason
 from fairalloc.status import Status
 
+_Acts = Sequence[tuple[bytes, Act]]
+"""Statements as published, each with the act that it tells."""
 
-def act_findings(book: Published, files: Mapping[str, bytes]) -> Iterator[Finding]:
+
+def act_findings(book: Published, files: Mapping[str, bytes], acts: _Acts) -> Iterator[Finding]:
     """Carry out the published acts one after the other on the published outcome; they must lead to the standings."""
-    now = _states_of(book)
-    standing, last = Book(now), Instant(0)
+    standing, last = Book(_states_of(book)), Instant(0)
+    deadlines, openings = book.rules.deadlines(), book.rules.openings()
     periods = {parse_application_label(a.application_id) or 0: str(a.period) for a in book.applications}
-    for number, statement in enumerate(statements_of(files.get(ACTS, b"")), start=1):
-        act, place = read_act(json.loads(statement)), f"{ACTS}:{number}"
+    for number, (statement, act) in enumerate(acts, start=1):
+        place = f"{ACTS}:{number}"
         if act.statement(book.rules.season.id) != statement or act.number != number:
             yield Finding("act.statement", place, f"act {number}: the line is not the canonical statement of that act")
         if act.at < last:
-            yield Finding(
-                "act.clock", place, f"act {number} is of {format_instant(act.at)}, before the one ahead of it"
-            )
+            words = f"act {number} is of {format_instant(act.at)}, before the one ahead of it"
+            yield Finding("act.clock", place, words)
         if act.kind in APPROVED and act.approver in {"", act.actor}:
             yield Finding("act.approval", place, f"act {number} ({act.kind}) needs a second person's approval")
         last = act.at
@@ -38,18 +39,18 @@ def act_findings(book: Published, files: Mapping[str, bytes]) -> Iterator[Findin
             if refusal is not None:
                 yield Finding("act.illegal", place, f"act {number}: {refusal}")
                 continue
-            words = _untimely(book, act, periods[step.application_no])
-            if words is not None:
-                yield Finding("act.deadline", place, f"act {number}: {words}")
+            period = periods[step.application_no]
+            untimely = _untimely(act, deadlines.get(period), openings[period])
+            if untimely is not None:
+                yield Finding("act.deadline", place, f"act {number}: {untimely}")
             standing.take(step)
     site_ids = {site_no: site_id for site_id, site_no in book.site_numbers.items()}
     if STANDINGS in files and files[STANDINGS] != standings_file(standing.states, site_ids):
         yield Finding("act.standings", STANDINGS, f"{STANDINGS} is not what the outcome and the acts lead to")
 
 
-def _untimely(book: Published, act: Act, period: str) -> str | None:
-    """What is wrong with the time of an act for an application of a period, by the rules."""
-    deadline, opening = book.rules.deadline(period), book.rules.opening(period)
+def _untimely(act: Act, deadline: Instant | None, opening: Instant) -> str | None:
+    """What is wrong with the time of an act, by the deadline and the opening that the rules give an application."""
     when = format_instant(act.at)
     if act.kind in {ActKind.CONFIRM, ActKind.DECLINE} and deadline is not None and act.at >= deadline:
         return f"answered at {when}, due before {format_instant(deadline)}"
@@ -62,19 +63,18 @@ def _untimely(book: Published, act: Act, period: str) -> str | None:
 
 def recorded_act_findings(files: Mapping[str, bytes], history: History) -> Iterator[Finding]:
     """The digests of the acts are on chain in order, each right before exactly the transitions that it names."""
-    statements, commits = statements_of(files.get(ACTS, b"")), history.fixed(Topic.ACT)
-    if len(statements) != len(commits):
-        yield Finding("act.missing", ACTS, f"{ACTS} has {len(statements)} acts, the chain {len(commits)}")
+    acts, commits = published_acts(files), history.fixed(Topic.ACT)
+    if len(acts) != len(commits):
+        yield Finding("act.missing", ACTS, f"{ACTS} has {len(acts)} acts, the chain {len(commits)}")
     rows = history.transitions
-    for number, (statement, commit) in enumerate(zip(statements, commits, strict=False), start=1):
+    for number, ((statement, act), commit) in enumerate(zip(acts, commits, strict=False), start=1):
         end = commits[number].seq if number < len(commits) else history.next_seq
         place = f"call {commit.seq}"
         if commit.digest != sha256(statement):
             yield Finding("act.digest", place, f"act {number} is not the one whose digest the chain has")
             continue
         named = [
-            (int(t.application_no), int(t.status), int(t.reason), int(t.site_no), t.width)
-            for t in read_act(json.loads(statement)).transitions
+            (int(t.application_no), int(t.status), int(t.reason), int(t.site_no), t.width) for t in act.transitions
         ]
         mine = rows[(rows["seq"] > commit.seq) & (rows["seq"] < end)]
         found = [tuple(map(int, row)) for row in mine[["application_no", "status", "reason", "site_no", "width"]]]
@@ -82,10 +82,9 @@ def recorded_act_findings(files: Mapping[str, bytes], history: History) -> Itera
             yield Finding("act.transitions", place, f"act {number} names other transitions than the chain has after it")
 
 
-def act_overrides(files: Mapping[str, bytes]) -> Iterator[str]:
+def act_overrides(acts: _Acts) -> Iterator[str]:
     """The acts that somebody decided, in words."""
-    for statement in statements_of(files.get(ACTS, b"")):
-        act = read_act(json.loads(statement))
+    for _, act in acts:
         if act.kind in BY_HAND:
             approved = f", approved by {act.approver}" if act.approver else ""
             yield f"act {act.number}, {format_instant(act.at)}: {act.kind}, by {act.actor}{approved}: {act.reason}"
@@ -97,9 +96,6 @@ def _states_of(book: Published) -> dict[int, State]:
     decided = {row["application_id"]: row for row in book.outcome}
     for row in book.screening:
         final = decided.get(row["application_id"], row)
-        given = final.get("site_ids", "")
-        first = book.site_numbers.get(given.split("|")[0], 0)
-        width = len(given.split("|")) if given else 0
         number = parse_application_label(row["application_id"]) or 0
-        states[number] = State(Status[final["status"]], Reason(int(final["reason_code"])), first, width)
+        states[number] = State(Status[final["status"]], Reason(int(final["reason_code"])), *book.place(final))
     return states

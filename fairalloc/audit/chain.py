@@ -179,9 +179,7 @@ def _statuses(book: Published, files: Mapping[str, bytes], history: History) -> 
     for row in book.screening:
         name = row["application_id"]
         final = decided.get(name, row)
-        given = final.get("site_ids", "")
-        first = book.site_numbers.get(given.split("|")[0], 0)
-        expected = (final["status"], int(final["reason_code"]), first, len(given.split("|")) if given else 0)
+        expected = (final["status"], int(final["reason_code"]), *book.place(final))
         found = _on_chain(history, parse_application_label(name) or 0)
         if found != expected:
             words = f"{name}: published as {_words(expected)}, on chain {_words(found)}"

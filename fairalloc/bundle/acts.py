@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from fairalloc.acts import State
+from fairalloc.acts import Act, State, read_act
 from fairalloc.canonical import csv_bytes
 from fairalloc.numbering import application_label
 
@@ -17,9 +17,15 @@ def acts_file(statements: Iterable[bytes]) -> bytes:
     return b"".join(statement + b"\n" for statement in statements)
 
 
-def statements_of(content: bytes) -> list[bytes]:
-    """The inverse of :func:`acts_file`."""
-    return content.split(b"\n")[:-1]
+def published_acts(files: Mapping[str, bytes]) -> list[tuple[bytes, Act]]:
+    """The acts of a bundle, each with its statement as published; none where it has none.
+
+    Raises:
+        ValueError: when one cannot be read.
+        KeyError: when something is missing in one.
+        TypeError: when something in one is of another kind.
+    """
+    return [(statement, read_act(statement)) for statement in files.get(ACTS, b"").split(b"\n")[:-1]]
 
 
 def standings_file(states: Mapping[int, State], site_ids: Mapping[int, str]) -> bytes:

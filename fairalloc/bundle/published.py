@@ -48,6 +48,12 @@ class Published:
     outcome: tuple[Mapping[str, str], ...]
     certificate: Mapping[str, Any]
 
+    def place(self, row: Mapping[str, str]) -> tuple[int, int]:
+        """The number of the first site that a row gives, and how many it gives; 0 and 0 where it gives none."""
+        given = row.get("site_ids", "")
+        names = given.split("|") if given else []
+        return (self.site_numbers.get(names[0], 0), len(names)) if names else (0, 0)
+
 
 def published(files: Mapping[str, bytes]) -> Published:
     """Read the files of a bundle.

@@ -16,10 +16,9 @@ from fairalloc.commands.workspace import Workspace
 from fairalloc.errors import UsageError
 from fairalloc.instants import Instant, format_instant, instant_of, parse_instant
 from fairalloc.numbering import application_label
+from fairalloc.ports import Store
 from fairalloc.services.context import SeasonContext, find_application, find_season
 from fairalloc.services.life import SeasonLife
-
-NEXT = "next: fairalloc publish"
 
 
 def confirm(
@@ -92,7 +91,7 @@ def advance(
 
     Example: fairalloc advance --to 2026-04-04T09:00:00+02:00 --dry-run
     """
-    life = _life(state, db, season)
+    life = SeasonLife(*_loaded(state, db, season))
     until = _moment(to, "--to")
     acts = []
     for act in life.due(until):
@@ -111,9 +110,7 @@ def _answer(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    state, db, season = where
-    store = Workspace(state, db, None).store()
-    context = SeasonContext.load(store, find_season(store, season))
+    store, context = _loaded(*where)
     numbers = {find_application(context, text) for text in applications}
     life = SeasonLife(store, context)
     act = life.answer(kind, numbers, _moment(at, "--at"), actor)
@@ -122,9 +119,9 @@ def _answer(
     _tell([act], dry_run=dry_run, as_json=as_json)
 
 
-def _life(state: Path, db: str | None, season: str | None) -> SeasonLife:
+def _loaded(state: Path, db: str | None, season: str | None) -> tuple[Store, SeasonContext]:
     store = Workspace(state, db, None).store()
-    return SeasonLife(store, SeasonContext.load(store, find_season(store, season)))
+    return store, SeasonContext.load(store, find_season(store, season))
 
 
 def _moment(text: str | None, option: str) -> Instant:
@@ -153,4 +150,4 @@ def _tell(acts: Sequence[Act], *, dry_run: bool, as_json: bool) -> None:
     rows = [(one["act"], one["kind"], one["at"], len(one["applications"])) for one in told]
     title = "What would happen" if dry_run else "Recorded"
     console.show_table(title, ("act", "what", "when", "applications"), rows)
-    console.err.print("nothing was stored" if dry_run else NEXT)
+    console.err.print("nothing was stored" if dry_run else "next: fairalloc publish")

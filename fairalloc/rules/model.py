@@ -250,16 +250,16 @@ class Rules(Strict):
         """Whether the mechanism can keep an application on a site that was decided on before: counts know no sites."""
         return self.mechanism.name != "quota-queue"
 
-    def opening(self, period: str) -> Instant:
-        """When the fairs of a period open."""
-        starts = next(one.starts for one in self.periods if one.id == period)
-        return midnight(starts) if self.offers is None else self.offers.opening(starts)
+    def openings(self) -> dict[str, Instant]:
+        """When the fairs of each period open."""
+        opening = midnight if self.offers is None else self.offers.opening
+        return {period.id: opening(period.starts) for period in self.periods}
 
-    def deadline(self, period: str) -> Instant | None:
-        """Until when an offer for a period is confirmed; None: no deadline."""
+    def deadlines(self) -> dict[str, Instant]:
+        """Until when offers for each period are confirmed; of no period where the rules have no deadline."""
         if self.offers is None:
-            return None
-        return self.offers.deadline(next(one.starts for one in self.periods if one.id == period))
+            return {}
+        return {period.id: self.offers.deadline(period.starts) for period in self.periods}
 
     @property
     def gives_one_site_each(self) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-from fairalloc.acts import State
+from fairalloc.acts import Book
 from fairalloc.bundle.acts import ACTS, STANDINGS, acts_file, standings_file
 from fairalloc.bundle.folder import MANIFEST, manifest_file
 from fairalloc.bundle.register import COMMITMENTS, HEADS, commitments_file, heads_file
@@ -30,11 +30,9 @@ def bundle_files(store: Store, context: SeasonContext, ledger: Ledger | None) ->
     files: dict[str, bytes] = {**context.inputs, COMMITMENTS: commitments_file(store.registrations(season_no)), **kept}
     acts = store.acts(season_no)
     if acts:
-        site_ids = {int(site_no): str(site_id) for site_id, site_no in context.numbers.sites.items()}
-        states = {
-            int(s.application_no): State(s.status, s.reason, s.site_no, s.width) for s in store.standings(season_no)
-        }
-        files |= {ACTS: acts_file(acts), STANDINGS: standings_file(states, site_ids)}
+        site_ids = {site_no: str(site.site_id) for site_no, site in context.sites_by_number().items()}
+        standing = Book.of(store.standings(season_no))
+        files |= {ACTS: acts_file(acts), STANDINGS: standings_file(standing.states, site_ids)}
     frozen, drawn = freezes(store, season_no), draws(store, season_no)
     given = json.loads(store.document(season_no, ALLOCATION) or b"{}")
     statements = {"freeze": one_or_all(frozen), "allocation": given}

@@ -7,10 +7,9 @@ Invariants:
 
 from __future__ import annotations
 
-import json
 from collections.abc import Collection, Iterable, Iterator, Sequence
 
-from fairalloc.acts import Act, ActKind, Book, State, Wave, calls_of, read_act, wave_of
+from fairalloc.acts import Act, ActKind, Book, Wave, calls_of, read_act, wave_of
 from fairalloc.errors import StateConflictError
 from fairalloc.instants import Instant, format_instant
 from fairalloc.ledger import ApplicationNo, Transition
@@ -26,6 +25,11 @@ ANSWERS = {
     ActKind.WITHDRAW: (Status.WITHDRAWN, Reason.WITHDRAWN_BY_APPLICANT),
 }
 """What applicants say, and where it takes them."""
+DUE = {
+    ActKind.EXPIRE: (Status.EXPIRED, Reason.NOT_CONFIRMED_IN_TIME),
+    ActKind.END_WAITING: (Status.CLOSED, Reason.WAITING_LIST_ENDED),
+}
+"""What time brings, and where it takes applications."""
 
 
 class SeasonLife:
@@ -39,11 +43,11 @@ class SeasonLife:
         context.require(Stage.ALLOCATED)
         self._store, self._context = store, context
         season_no = context.record.season_no
-        standings = store.standings(season_no)
-        self.book = Book({s.application_no: State(s.status, s.reason, s.site_no, s.width) for s in standings})
-        self.acts = [read_act(json.loads(statement)) for statement in store.acts(season_no)]
+        self.book = Book.of(store.standings(season_no))
+        self.acts = [read_act(statement) for statement in store.acts(season_no)]
         numbers = context.numbers.applications
         self._periods = {int(numbers[a.application_id]): str(a.period) for a in context.season.applications}
+        self._deadlines, self._openings = context.rules.deadlines(), context.rules.openings()
 
     def answer(self, kind: ActKind, numbers: Collection[int], at: Instant, actor: str) -> Act:
         """The act by which applicants confirm, decline or withdraw; nothing is stored yet.
@@ -63,27 +67,11 @@ class SeasonLife:
 
         Each is to be taken before the next is asked for; there is none when nothing is due any more.
         """
-        while True:
-            expiring: dict[Instant, list[int]] = {}
-            ending: dict[Instant, list[int]] = {}
-            for number, state in self.book.states.items():
-                if state.status is Status.ALLOCATED:
-                    deadline = self.deadline(number)
-                    if deadline is not None and deadline <= until:
-                        expiring.setdefault(deadline, []).append(number)
-                elif state.status is Status.WAITLISTED:
-                    opening = self._context.rules.opening(self._periods[number])
-                    if opening <= until:
-                        ending.setdefault(opening, []).append(number)
-            if not expiring and not ending:
-                return
-            moment = min((*expiring, *ending))
+        while groups := self._due(until):
             # At one moment offers run out first. What an earlier command left behind is dated as late as it was done.
-            kind, numbers = (
-                (ActKind.EXPIRE, expiring[moment]) if moment in expiring else (ActKind.END_WAITING, ending[moment])
-            )
+            moment, kind = min(groups, key=lambda due: (due[0], due[1] is not ActKind.EXPIRE))
             status, reason = DUE[kind]
-            steps = [Transition(ApplicationNo(number), status, reason) for number in numbers]
+            steps = [Transition(ApplicationNo(number), status, reason) for number in groups[moment, kind]]
             yield self._proposed(kind, max(moment, self.now or moment), "clock", "", wave_of(steps))
 
     def take(self, act: Act) -> None:
@@ -108,7 +96,21 @@ class SeasonLife:
 
     def deadline(self, number: int) -> Instant | None:
         """Until when an offered application is confirmed; None where the rules have no deadline."""
-        return self._context.rules.deadline(self._periods[number])
+        return self._deadlines.get(self._periods[number])
+
+    def _due(self, until: Instant) -> dict[tuple[Instant, ActKind], list[int]]:
+        """Applications that time does something to, up to and including a moment, by when and what."""
+        groups: dict[tuple[Instant, ActKind], list[int]] = {}
+        for number, state in self.book.states.items():
+            if state.status is Status.ALLOCATED:
+                moment, kind = self.deadline(number), ActKind.EXPIRE
+            elif state.status is Status.WAITLISTED:
+                moment, kind = self._openings[self._periods[number]], ActKind.END_WAITING
+            else:
+                continue
+            if moment is not None and moment <= until:
+                groups.setdefault((moment, kind), []).append(number)
+        return groups
 
     def _require_in_time(self, number: int, at: Instant) -> None:
         state, deadline, name = self.book.states[number], self.deadline(number), application_label(number)
@@ -138,19 +140,12 @@ class SeasonLife:
         return Act(len(self.acts) + 1, kind, at, actor, reason, waves=tuple(waves))
 
     def _refusals(self, steps: Iterable[Transition]) -> list[str]:
-        found, undone = [], []
+        """Why some of the transitions are not possible one after the other."""
+        tried, found = self.book.copy(), []
         for step in steps:
-            refusal = self.book.refusal(step)
+            refusal = tried.refusal(step)
             if refusal is None:
-                undone.append((step.application_no, self.book.take(step)))
+                tried.take(step)
             else:
                 found.append(refusal)
-        self.book.restore(undone)
         return found
-
-
-DUE = {
-    ActKind.EXPIRE: (Status.EXPIRED, Reason.NOT_CONFIRMED_IN_TIME),
-    ActKind.END_WAITING: (Status.CLOSED, Reason.WAITING_LIST_ENDED),
-}
-"""What time brings, and where it takes applications."""
