@@ -10,7 +10,7 @@ from fairalloc.audit.acts import act_findings, act_overrides
 from fairalloc.audit.draws import Draws, draw_findings, draw_remarks
 from fairalloc.audit.register import audit_published_register
 from fairalloc.audit.verdict import Audit
-from fairalloc.bundle.acts import ACTS, published_acts
+from fairalloc.bundle.acts import ACTS, STANDINGS, published_acts
 from fairalloc.bundle.folder import MANIFEST, manifest_findings
 from fairalloc.bundle.published import Published, published
 from fairalloc.bundle.statements import allocation_statement, freeze_statement, frozen_again, inputs_root, rules_hash
@@ -67,7 +67,7 @@ def _recomputed(audit: Audit, files: Mapping[str, bytes]) -> None:
     stated = json.loads(files[MANIFEST])["statements"]
     draws = Draws.of(book.rules, stated)
     audit.add("queue recomputed", len(book.outcome), coded("bundle.queue", _queue(book, files, draws.value or "")))
-    if ACTS in files:
+    if ACTS in files or STANDINGS in files:
         acts = published_acts(files)
         audit.add("acts after the allocation", len(acts), act_findings(book, files, acts))
         audit.overrides += act_overrides(acts)

@@ -10,11 +10,24 @@ from fairalloc.numbering import application_label
 from fairalloc.reasons import Reason
 from fairalloc.status import TRANSITIONS, Role, Status
 
+_S = Status
 _BY_HAND = frozenset(
     {
-        (int(Status.APPEALED), int(Status.ELIGIBLE)),
-        (int(Status.APPEALED), int(Status.CLOSED)),
-        (int(Status.CONFIRMED), int(Status.REVOKED)),
+        (int(before), int(after))
+        for before, after in (
+            (_S.APPEALED, _S.ELIGIBLE),
+            (_S.APPEALED, _S.WAITLISTED),
+            (_S.APPEALED, _S.CLOSED),
+            (_S.ALLOCATED, _S.WAITLISTED),
+            (_S.ALLOCATED, _S.REVOKED),
+            (_S.CONFIRMED, _S.ALLOCATED),
+            (_S.CONFIRMED, _S.WAITLISTED),
+            (_S.CONFIRMED, _S.REVOKED),
+            (_S.ATTENDED, _S.NO_SHOW),
+            (_S.NO_SHOW, _S.ATTENDED),
+            (_S.ELIGIBLE, _S.REJECTED),
+            (_S.WAITLISTED, _S.REJECTED),
+        )
     }
 )
 """Transitions that follow from somebody's decision, not from a rule that can be computed again."""

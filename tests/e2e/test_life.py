@@ -100,3 +100,13 @@ def test_an_act_that_was_changed_is_found(lived, tmp_path, old, new, code):
     found = json.loads(run_inside(folder, "audit", str(changed), "--json", expect=5).stdout)["findings"]
     wanted = {"act.digest"} if code == "act.transitions" else {code, "act.digest"}
     assert wanted <= {finding["code"] for finding in found}
+
+
+def test_standings_that_no_act_leads_to_are_found(lived, tmp_path):
+    """A city that leaves the acts out cannot pass what was done without them."""
+    folder, _ = lived
+    changed = tmp_path / "bundle"
+    shutil.copytree(folder / "bundle", changed)
+    (changed / ACTS).unlink()
+    found = json.loads(run_inside(folder, "verify", str(changed), "--json", expect=5).stdout)["findings"]
+    assert {"act.standings", "bundle.manifest"} <= {finding["code"] for finding in found}
