@@ -55,7 +55,7 @@ class Reason(IntEnum):
     APPEAL_DISMISSED = 102
     PLACED_ON_APPEAL = 103
     WAITS_AFTER_APPEAL = 104
-    CORRECTED = 110
+    CONFIRMATION_TAKEN_BACK = 110
 
 
 REASON_WORDS: Mapping[Reason, str] = MappingProxyType(
@@ -103,7 +103,7 @@ REASON_WORDS: Mapping[Reason, str] = MappingProxyType(
         Reason.APPEAL_DISMISSED: "The appeal is dismissed.",
         Reason.PLACED_ON_APPEAL: "Placed after an appeal was upheld.",
         Reason.WAITS_AFTER_APPEAL: "The appeal is upheld, and no site is left that could be given; it waits for one.",
-        Reason.CORRECTED: "An error found after publication is corrected.",
+        Reason.CONFIRMATION_TAKEN_BACK: "A confirmation that was recorded by mistake is taken back.",
     }
 )
 
@@ -122,12 +122,28 @@ REASON_STATUS: Mapping[Reason, Status] = MappingProxyType(
         reason: status
         for status, reasons in {
             Status.SUBMITTED: (Reason.RECEIVED,),
-            Status.ELIGIBLE: (Reason.MEETS_RULES,),
             Status.REJECTED: tuple(reason for reason in Reason if 20 <= reason < 40),
-            Status.ALLOCATED: tuple(reason for reason in Reason if 40 <= reason < 60),
-            Status.WAITLISTED: tuple(reason for reason in Reason if 60 <= reason < 80),
+            Status.ALLOCATED: (
+                *(reason for reason in Reason if 40 <= reason < 60),
+                *(Reason.OFFERED_FREED_SITE, Reason.MOVED_HERE, Reason.PINNED, Reason.PLACED_ON_APPEAL),
+                Reason.CONFIRMATION_TAKEN_BACK,
+            ),
+            Status.WAITLISTED: (
+                *(reason for reason in Reason if 60 <= reason < 80),
+                *(Reason.MOVED_AWAY, Reason.TAKEN_BACK, Reason.WAITS_AFTER_APPEAL),
+            ),
+            Status.CONFIRMED: (Reason.CONFIRMED_IN_TIME,),
+            Status.DECLINED: (Reason.DECLINED_BY_APPLICANT,),
+            Status.EXPIRED: (Reason.NOT_CONFIRMED_IN_TIME,),
+            Status.WITHDRAWN: (Reason.WITHDRAWN_BY_APPLICANT,),
+            Status.REVOKED: (Reason.REVOKED_BY_DECISION,),
+            Status.ATTENDED: (Reason.CAME,),
+            Status.NO_SHOW: (Reason.DID_NOT_COME,),
+            Status.CLOSED: (Reason.WAITING_LIST_ENDED, Reason.APPEAL_DISMISSED),
+            Status.APPEALED: (Reason.APPEAL_LODGED,),
+            Status.ELIGIBLE: (Reason.MEETS_RULES, Reason.APPEAL_UPHELD),
         }.items()
         for reason in reasons
     }
 )
-"""The status that each reason of screening and allocation belongs to."""
+"""The status that each reason belongs to."""

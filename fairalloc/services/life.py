@@ -15,21 +15,21 @@ from fairalloc.instants import Instant, format_instant
 from fairalloc.ledger import ApplicationNo, Transition
 from fairalloc.numbering import application_label
 from fairalloc.ports import Stage, Store
-from fairalloc.reasons import Reason
+from fairalloc.reasons import REASON_STATUS, Reason
 from fairalloc.services.context import SeasonContext
 from fairalloc.status import Status
 
 ANSWERS = {
-    ActKind.CONFIRM: (Status.CONFIRMED, Reason.CONFIRMED_IN_TIME),
-    ActKind.DECLINE: (Status.DECLINED, Reason.DECLINED_BY_APPLICANT),
-    ActKind.WITHDRAW: (Status.WITHDRAWN, Reason.WITHDRAWN_BY_APPLICANT),
+    ActKind.CONFIRM: Reason.CONFIRMED_IN_TIME,
+    ActKind.DECLINE: Reason.DECLINED_BY_APPLICANT,
+    ActKind.WITHDRAW: Reason.WITHDRAWN_BY_APPLICANT,
 }
-"""What applicants say, and where it takes them."""
+"""What applicants say, and the reason that it gives."""
 DUE = {
-    ActKind.EXPIRE: (Status.EXPIRED, Reason.NOT_CONFIRMED_IN_TIME),
-    ActKind.END_WAITING: (Status.CLOSED, Reason.WAITING_LIST_ENDED),
+    ActKind.EXPIRE: Reason.NOT_CONFIRMED_IN_TIME,
+    ActKind.END_WAITING: Reason.WAITING_LIST_ENDED,
 }
-"""What time brings, and where it takes applications."""
+"""What time brings, and the reason that it gives."""
 
 
 class SeasonLife:
@@ -55,12 +55,10 @@ class SeasonLife:
         Raises:
             StateConflictError: when one of them cannot, or confirms after the deadline.
         """
-        status, reason = ANSWERS[kind]
         if kind is not ActKind.WITHDRAW:
             for number in sorted(numbers):
                 self._require_in_time(number, at)
-        steps = [Transition(ApplicationNo(number), status, reason) for number in numbers]
-        return self._proposed(kind, at, actor, "", wave_of(steps))
+        return self._proposed(kind, at, actor, "", _alike(numbers, ANSWERS[kind]))
 
     def due(self, until: Instant) -> Iterator[Act]:
         """The next act that time brings, up to and including a moment: offers that run out, lists that end.
@@ -70,9 +68,8 @@ class SeasonLife:
         while groups := self._due(until):
             # At one moment offers run out first. What an earlier command left behind is dated as late as it was done.
             moment, kind = min(groups, key=lambda due: (due[0], due[1] is not ActKind.EXPIRE))
-            status, reason = DUE[kind]
-            steps = [Transition(ApplicationNo(number), status, reason) for number in groups[moment, kind]]
-            yield self._proposed(kind, max(moment, self.now or moment), "clock", "", wave_of(steps))
+            waves = _alike(groups[moment, kind], DUE[kind])
+            yield self._proposed(kind, max(moment, self.now or moment), "clock", "", waves)
 
     def take(self, act: Act) -> None:
         """Store an act that was proposed, with its calls in the outbox."""
@@ -149,3 +146,8 @@ class SeasonLife:
             else:
                 found.append(refusal)
         return found
+
+
+def _alike(numbers: Iterable[int], reason: Reason) -> Sequence[Wave]:
+    """The same transition of several applications."""
+    return wave_of(Transition(ApplicationNo(number), REASON_STATUS[reason], reason) for number in numbers)

@@ -61,7 +61,7 @@ def test_the_digest_comes_before_the_transitions_and_waves_stay_apart():
         (here(3, 5), "A000003 is given site 5, which A000001 holds"),
         (here(3, 6, 2), "A000003 is given site 7, which A000002 holds"),
         (here(3, 0), "A000003 becomes ALLOCATED without a site"),
-        (step(2, Status.ALLOCATED, Reason.CORRECTED, 9, 1), "A000002 is given a site by ALLOCATED"),
+        (step(2, Status.ALLOCATED, Reason.CONFIRMATION_TAKEN_BACK, 9, 1), "A000002 is given a site by ALLOCATED"),
         (step(3, Status.ATTENDED, Reason.CAME), "A000003 is WAITLISTED and cannot become ATTENDED"),
         (here(4, 9), "there is no application A000004"),
     ],
@@ -82,5 +82,5 @@ def test_a_freed_site_can_be_given_again_and_a_copy_is_another_book():
 
 def test_a_confirmation_taken_back_keeps_the_site():
     kept = book()
-    kept.take(step(2, Status.ALLOCATED, Reason.CORRECTED))
-    assert kept.states[2] == State(Status.ALLOCATED, Reason.CORRECTED, 7, 1)
+    kept.take(step(2, Status.ALLOCATED, Reason.CONFIRMATION_TAKEN_BACK))
+    assert kept.states[2] == State(Status.ALLOCATED, Reason.CONFIRMATION_TAKEN_BACK, 7, 1)
