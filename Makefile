@@ -34,6 +34,8 @@ $(VENV)/.dev-ready: requirements-dev.lock $(VENV)/.run-ready
 $(VENV)/.node-ready: $(NPM_DIR)/package-lock.json $(NPM_DIR)/package.json | $(BIN)/python
 	@if command -v npm >/dev/null 2>&1 && command -v node >/dev/null 2>&1; then \
 	  npm ci --prefix $(NPM_DIR) --no-audit --no-fund --silent; \
+	  [ -x $(NPM_DIR)/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil ] || [ "$$(uname -sm)" != "Linux x86_64" ] || \
+	    echo "npm has not got anvil: fairalloc will use its pure-Python EVM (slower). Is npm online? Then: rm $@; make setup" >&2; \
 	else \
 	  echo "Node.js/npm not found: fairalloc will use its pure-Python EVM (slower). Install Node.js 20+ for the fast one." >&2; \
 	fi

@@ -11,6 +11,8 @@ from eth.abc import AtomicWriteBatchAPI
 from eth.db.atomic import AtomicDBWriteBatch
 from eth.db.backends.base import BaseAtomicDB
 
+from fairalloc.durable_files import PRIVATE
+
 
 class EvmDatabase(BaseAtomicDB):
     """Writes stay in memory until :meth:`commit`; a process that dies before leaves the state of the block before.
@@ -19,6 +21,7 @@ class EvmDatabase(BaseAtomicDB):
     """
 
     def __init__(self, path: Path) -> None:
+        path.touch(PRIVATE)  # SQLite gives its other files the mode of this one
         self._connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
         self._connection.execute("PRAGMA journal_mode = WAL")
         self._connection.execute("PRAGMA synchronous = NORMAL")
