@@ -7,7 +7,9 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 from fairalloc.acts import Act, ActKind, Book, Wave, calls_of, read_act, wave_of
 from fairalloc.errors import StateConflictError
@@ -46,7 +48,7 @@ class SeasonLife:
         self.book = Book.of(store.standings(season_no))
         self.acts = [read_act(statement) for statement in store.acts(season_no)]
         numbers = context.numbers.applications
-        self._periods = {int(numbers[a.application_id]): str(a.period) for a in context.season.applications}
+        self.periods = {int(numbers[a.application_id]): str(a.period) for a in context.season.applications}
         self._deadlines, self._openings = context.rules.deadlines(), context.rules.openings()
 
     def answer(self, kind: ActKind, numbers: Collection[int], at: Instant, actor: str) -> Act:
@@ -58,7 +60,7 @@ class SeasonLife:
         if kind is not ActKind.WITHDRAW:
             for number in sorted(numbers):
                 self._require_in_time(number, at)
-        return self._proposed(kind, at, actor, "", _alike(numbers, ANSWERS[kind]))
+        return self.propose(kind, at, actor, "", alike(numbers, ANSWERS[kind]))
 
     def due(self, until: Instant) -> Iterator[Act]:
         """The next act that time brings, up to and including a moment: offers that run out, lists that end.
@@ -68,8 +70,8 @@ class SeasonLife:
         while groups := self._due(until):
             # At one moment offers run out first. What an earlier command left behind is dated as late as it was done.
             moment, kind = min(groups, key=lambda due: (due[0], due[1] is not ActKind.EXPIRE))
-            waves = _alike(groups[moment, kind], DUE[kind])
-            yield self._proposed(kind, max(moment, self.now or moment), "clock", "", waves)
+            waves = alike(groups[moment, kind], DUE[kind])
+            yield self.propose(kind, max(moment, self.now or moment), "clock", "", waves)
 
     def take(self, act: Act) -> None:
         """Store an act that was proposed, with its calls in the outbox."""
@@ -86,6 +88,33 @@ class SeasonLife:
             self.book.take(transition)
         self.acts.append(act)
 
+    def propose(
+        self,
+        kind: ActKind,
+        at: Instant,
+        actor: str,
+        reason: str,
+        waves: Sequence[Wave],
+        approver: str = "",
+        details: Mapping[str, Any] = MappingProxyType({}),
+    ) -> Act:
+        """An act that is possible now; nothing is stored yet.
+
+        Raises:
+            StateConflictError: when one of its transitions is not, or time goes back.
+        """
+        if self.now is not None and at < self.now:
+            raise StateConflictError(
+                "act.clock",
+                f"the last act is of {format_instant(self.now)}, this one of {format_instant(at)}",
+                "give a later time with --at",
+            )
+        refusals = self._refusals(transition for wave in waves for transition in wave)
+        if refusals:
+            more = f" (and {len(refusals) - 1} more)" if len(refusals) > 1 else ""
+            raise StateConflictError("act.refused", refusals[0] + more, "see `fairalloc status`; nothing was changed")
+        return Act(len(self.acts) + 1, kind, at, actor, reason, approver, tuple(waves), details)
+
     @property
     def now(self) -> Instant | None:
         """The time of the last act; None before the first."""
@@ -93,7 +122,7 @@ class SeasonLife:
 
     def deadline(self, number: int) -> Instant | None:
         """Until when an offered application is confirmed; None where the rules have no deadline."""
-        return self._deadlines.get(self._periods[number])
+        return self._deadlines.get(self.periods[number])
 
     def _due(self, until: Instant) -> dict[tuple[Instant, ActKind], list[int]]:
         """Applications that time does something to, up to and including a moment, by when and what."""
@@ -102,7 +131,7 @@ class SeasonLife:
             if state.status is Status.ALLOCATED:
                 moment, kind = self.deadline(number), ActKind.EXPIRE
             elif state.status is Status.WAITLISTED:
-                moment, kind = self._openings[self._periods[number]], ActKind.END_WAITING
+                moment, kind = self._openings[self.periods[number]], ActKind.END_WAITING
             else:
                 continue
             if moment is not None and moment <= until:
@@ -118,24 +147,6 @@ class SeasonLife:
                 "`fairalloc advance` lets the offer run out",
             )
 
-    def _proposed(self, kind: ActKind, at: Instant, actor: str, reason: str, waves: Sequence[Wave]) -> Act:
-        """An act that is possible now.
-
-        Raises:
-            StateConflictError: when one of its transitions is not, or time goes back.
-        """
-        if self.now is not None and at < self.now:
-            raise StateConflictError(
-                "act.clock",
-                f"the last act is of {format_instant(self.now)}, this one of {format_instant(at)}",
-                "give a later time with --at",
-            )
-        refusals = self._refusals(transition for wave in waves for transition in wave)
-        if refusals:
-            more = f" (and {len(refusals) - 1} more)" if len(refusals) > 1 else ""
-            raise StateConflictError("act.refused", refusals[0] + more, "see `fairalloc status`; nothing was changed")
-        return Act(len(self.acts) + 1, kind, at, actor, reason, waves=tuple(waves))
-
     def _refusals(self, steps: Iterable[Transition]) -> list[str]:
         """Why some of the transitions are not possible one after the other."""
         tried, found = self.book.copy(), []
@@ -148,6 +159,6 @@ class SeasonLife:
         return found
 
 
-def _alike(numbers: Iterable[int], reason: Reason) -> Sequence[Wave]:
+def alike(numbers: Iterable[int], reason: Reason) -> Sequence[Wave]:
     """The same transition of several applications."""
     return wave_of(Transition(ApplicationNo(number), REASON_STATUS[reason], reason) for number in numbers)
