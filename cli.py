@@ -12,7 +12,19 @@ import typer
 from typer.main import get_command
 
 from fairalloc import console
-from fairalloc.commands import applicant, auditing, drawing, life, monitor, node, operations, receipts, record, season
+from fairalloc.commands import (
+    applicant,
+    auditing,
+    drawing,
+    life,
+    monitor,
+    node,
+    operations,
+    receipts,
+    record,
+    season,
+    waiting,
+)
 from fairalloc.errors import FairallocError
 from fairalloc.logs import LogFormat, LogLevel, note, start_logging
 
@@ -34,6 +46,7 @@ for command in (
     life.decline,
     life.withdraw,
     life.advance,
+    waiting.reallocate,
     record.publish,
     applicant.status,
     applicant.explain,

@@ -170,26 +170,32 @@ class State:
 class Book:
     """Where every application stands, and who holds each site; changed by transitions, each checked.
 
+    ``offered`` has when an act offered the site that an application holds; nothing where the allocation did.
+
     Args:
         states: by application number.
     """
 
     def __init__(self, states: Mapping[int, State]) -> None:
         self.states = dict(states)
+        self.offered: dict[int, Instant] = {}
         self.holders: dict[int, int] = {}
         for number, state in states.items():
             for site in range(state.site_no, state.site_no + state.width):
                 self.holders[site] = number
 
     @classmethod
-    def of(cls, standings: Iterable[Standing]) -> Book:
-        """The book of the standings that a store has."""
-        return cls({s.application_no: State(s.status, s.reason, s.site_no, s.width) for s in standings})
+    def of(cls, standings: Iterable[Standing], acts: Iterable[Act] = ()) -> Book:
+        """The book of the standings that a store has, and of the acts that led to them."""
+        book = cls({s.application_no: State(s.status, s.reason, s.site_no, s.width) for s in standings})
+        for act in acts:
+            book.offered.update((t.application_no, act.at) for t in act.transitions if t.status is Status.ALLOCATED)
+        return book
 
     def copy(self) -> Book:
         """Another book with the same in it, to try transitions on."""
         other = Book({})
-        other.states, other.holders = dict(self.states), dict(self.holders)
+        other.states, other.holders, other.offered = dict(self.states), dict(self.holders), dict(self.offered)
         return other
 
     def refusal(self, step: Transition) -> str | None:
@@ -210,7 +216,7 @@ class Book:
             return f"{name} is given site {taken}, which {application_label(self.holders[taken])} holds"
         return None
 
-    def take(self, step: Transition) -> None:
+    def take(self, step: Transition, at: Instant) -> None:
         """Carry out a transition that is not refused."""
         number, before = step.application_no, self.states[step.application_no]
         site_no, width = step.place_after(before.status, before.site_no, before.width)
@@ -219,6 +225,8 @@ class Book:
                 del self.holders[site]
             self.holders.update(dict.fromkeys(range(site_no, site_no + width), number))
         self.states[number] = State(step.status, step.reason, site_no, width)
+        if step.status is Status.ALLOCATED:
+            self.offered[number] = at
 
     def _run(self, step: Transition) -> range:
         return range(step.site_no, step.site_no + step.width)

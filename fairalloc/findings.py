@@ -94,6 +94,13 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "act.missing": "acts are published that are not on chain, or the other way round",
         "act.digest": "a published act is not the one that was committed to: it was changed afterwards",
         "act.transitions": "the chain has other transitions after an act's digest than the act names",
+        "round.files": "the published outcome or proof of a round is not the one it was held with",
+        "round.time": "a round of the waiting list was held after its fairs had opened",
+        "round.order": "a round that the rules call for goes by another order than the rules have",
+        "round.queue": "the queue of a round is not the one that the rules and the drawn lottery give",
+        "round.refuted": "a round breaks a rule, or its proof does not hold",
+        "round.transitions": "a round's act gives other sites than its published outcome",
+        "round.missing": "a waiting list ended and a round that the rules call for was not held",
         "time.order": "the chain's blocks are not in the order of time",
     }
 )

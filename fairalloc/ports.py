@@ -143,10 +143,19 @@ class Store(Protocol):
         """
 
     def document(self, season_no: SeasonNo, name: str) -> bytes | None:
-        """A document kept by :meth:`advance`."""
+        """A document kept by :meth:`advance` or :meth:`record_act`."""
 
-    def record_act(self, season_no: SeasonNo, number: int, statement: bytes, calls: Sequence[LedgerCall]) -> None:
-        """Keep an act's statement, apply its transitions and put its calls into the outbox, in one transaction."""
+    def record_act(
+        self,
+        season_no: SeasonNo,
+        number: int,
+        statement: bytes,
+        calls: Sequence[LedgerCall],
+        documents: Mapping[str, bytes],
+    ) -> None:
+        """Keep an act's statement and documents, apply its transitions and put its calls into the outbox, in one
+        transaction.
+        """
 
     def acts(self, season_no: SeasonNo) -> Sequence[bytes]:
         """The statements of all acts, in order."""

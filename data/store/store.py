@@ -185,11 +185,17 @@ class SqlStore:
         """
         with self._write() as connection:
             _go_on(connection, season_no, calls)
-            kept = [{"name": name, "content": content} for name, content in (documents or {}).items()]
-            insert(connection, DOCUMENT, season_no, kept)
+            _keep(connection, season_no, documents or {})
             connection.execute(SEASON.update().where(SEASON.c.season_no == season_no).values(stage=stage.value))
 
-    def record_act(self, season_no: SeasonNo, number: int, statement: bytes, calls: Sequence[LedgerCall]) -> None:
+    def record_act(
+        self,
+        season_no: SeasonNo,
+        number: int,
+        statement: bytes,
+        calls: Sequence[LedgerCall],
+        documents: Mapping[str, bytes],
+    ) -> None:
         """See :class:`fairalloc.ports.Store`.
 
         Raises:
@@ -197,6 +203,7 @@ class SqlStore:
         """
         with self._write() as connection:
             _go_on(connection, season_no, calls)
+            _keep(connection, season_no, documents)
             insert(connection, ACT, season_no, [{"number": number, "statement": statement}])
 
     def acts(self, season_no: SeasonNo) -> Sequence[bytes]:
@@ -338,6 +345,10 @@ def _go_on(connection: Connection, season_no: int, calls: Sequence[LedgerCall]) 
     steps = [(call.seq, step) for call in calls if isinstance(call, Record) for step in call.transitions]
     _apply(connection, season_no, steps)
     insert(connection, OUTBOX, season_no, map(rows.outbox_row, calls))
+
+
+def _keep(connection: Connection, season_no: int, documents: Mapping[str, bytes]) -> None:
+    insert(connection, DOCUMENT, season_no, [{"name": name, "content": told} for name, told in documents.items()])
 
 
 def _apply(connection: Connection, season_no: int, steps: Sequence[tuple[int, Transition]]) -> None:

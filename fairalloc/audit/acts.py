@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from fairalloc.acts import APPROVED, BY_HAND, Act, ActKind, Book, State
+from fairalloc.audit.rounds import RoundAudit
 from fairalloc.bundle.acts import ACTS, STANDINGS, published_acts, standings_file
 from fairalloc.bundle.published import Published
 from fairalloc.canonical import sha256
 from fairalloc.findings import Finding
 from fairalloc.instants import Instant, format_instant
-from fairalloc.ledger import History, Topic
+from fairalloc.ledger import History, Topic, Transition
 from fairalloc.numbering import parse_application_label
+from fairalloc.ports import CheckFiles
 from fairalloc.reasons import Reason
 from fairalloc.status import Status
 
@@ -19,34 +21,63 @@ _Acts = Sequence[tuple[bytes, Act]]
 """Statements as published, each with the act that it tells."""
 
 
-def act_findings(book: Published, files: Mapping[str, bytes], acts: _Acts) -> Iterator[Finding]:
-    """Carry out the published acts one after the other on the published outcome; they must lead to the standings."""
-    standing, last = Book(_states_of(book)), Instant(0)
-    deadlines, openings = book.rules.deadlines(), book.rules.openings()
-    periods = {parse_application_label(a.application_id) or 0: str(a.period) for a in book.applications}
+def act_findings(
+    book: Published, files: Mapping[str, bytes], acts: _Acts, seed: bytes, check: CheckFiles
+) -> Iterator[Finding]:
+    """Carry out the published acts one after the other on the published outcome; they must lead to the standings.
+
+    Args:
+        book: the bundle's contents.
+        files: the bundle.
+        acts: the statements as published.
+        seed: of the season's lottery.
+        check: the independent checker, which judges each round of the waiting list.
+    """
+    carried_out = _CarriedOut(book, RoundAudit(book, files, seed, check))
     for number, (statement, act) in enumerate(acts, start=1):
         place = f"{ACTS}:{number}"
         if act.statement(book.rules.season.id) != statement or act.number != number:
             yield Finding("act.statement", place, f"act {number}: the line is not the canonical statement of that act")
-        if act.at < last:
-            words = f"act {number} is of {format_instant(act.at)}, before the one ahead of it"
+        yield from carried_out.take(act, place)
+    site_ids = {site_no: site_id for site_id, site_no in book.site_numbers.items()}
+    if STANDINGS in files and files[STANDINGS] != standings_file(carried_out.standing.states, site_ids):
+        yield Finding("act.standings", STANDINGS, f"{STANDINGS} is not what the outcome and the acts lead to")
+
+
+class _CarriedOut:
+    """The acts so far, carried out on the published outcome."""
+
+    def __init__(self, book: Published, rounds: RoundAudit) -> None:
+        self.standing = Book(_states_of(book))
+        self._rounds, self._timetable, self._last = rounds, book.rules.timetable(), Instant(0)
+        self._periods = {parse_application_label(a.application_id) or 0: str(a.period) for a in book.applications}
+
+    def take(self, act: Act, place: str) -> Iterator[Finding]:
+        """Carry out an act, and say what is wrong with it."""
+        if act.at < self._last:
+            words = f"act {act.number} is of {format_instant(act.at)}, before the one ahead of it"
             yield Finding("act.clock", place, words)
         if act.kind in APPROVED and act.approver in {"", act.actor}:
-            yield Finding("act.approval", place, f"act {number} ({act.kind}) needs a second person's approval")
-        last = act.at
+            yield Finding("act.approval", place, f"act {act.number} ({act.kind}) needs a second person's approval")
+        self._last = act.at
+        if act.kind is ActKind.REALLOCATE:
+            yield from self._rounds.findings(act, place, self.standing.states)
+        if act.kind is ActKind.END_WAITING:
+            for period in sorted({self._periods[step.application_no] for step in act.transitions}):
+                yield from self._rounds.ended(act, place, period)
         for step in act.transitions:
-            refusal = standing.refusal(step)
-            if refusal is not None:
-                yield Finding("act.illegal", place, f"act {number}: {refusal}")
-                continue
-            period = periods[step.application_no]
-            untimely = _untimely(act, deadlines.get(period), openings[period])
-            if untimely is not None:
-                yield Finding("act.deadline", place, f"act {number}: {untimely}")
-            standing.take(step)
-    site_ids = {site_no: site_id for site_id, site_no in book.site_numbers.items()}
-    if STANDINGS in files and files[STANDINGS] != standings_file(standing.states, site_ids):
-        yield Finding("act.standings", STANDINGS, f"{STANDINGS} is not what the outcome and the acts lead to")
+            yield from self._step(act, step, place)
+
+    def _step(self, act: Act, step: Transition, place: str) -> Iterator[Finding]:
+        refusal = self.standing.refusal(step)
+        if refusal is not None:
+            yield Finding("act.illegal", place, f"act {act.number}: {refusal}")
+            return
+        period, offered = self._periods[step.application_no], self.standing.offered.get(step.application_no)
+        untimely = _untimely(act, self._timetable.deadline(period, offered), self._timetable.openings[period])
+        if untimely is not None:
+            yield Finding("act.deadline", place, f"act {act.number}: {untimely}")
+        self.standing.take(step, act.at)
 
 
 def _untimely(act: Act, deadline: Instant | None, opening: Instant) -> str | None:

@@ -43,7 +43,7 @@ def audit_bundle(files: Mapping[str, bytes], check: CheckFiles, audit: Audit | N
     audit = Audit() if audit is None else audit
     audit.add("files against the manifest", len(files), coded("bundle.manifest", manifest_findings(files)))
     try:
-        _recomputed(audit, files)
+        _recomputed(audit, files, check)
     except InvalidDataError as error:
         audit.add("rules", 1, coded("bundle.rules", map(str, error.defects)))
     except (KeyError, ValueError, TypeError) as error:
@@ -58,7 +58,7 @@ def audit_bundle(files: Mapping[str, bytes], check: CheckFiles, audit: Audit | N
     return audit
 
 
-def _recomputed(audit: Audit, files: Mapping[str, bytes]) -> None:
+def _recomputed(audit: Audit, files: Mapping[str, bytes], check: CheckFiles) -> None:
     """All that follows from the inputs and the rules, computed again."""
     audit.book = book = published(files)
     audit.add("public numbers", len(book.applications) + len(book.sites), coded("bundle.numbering", _numbers(book)))
@@ -66,10 +66,11 @@ def _recomputed(audit: Audit, files: Mapping[str, bytes]) -> None:
     audit.add("screening recomputed", len(book.applications), coded("bundle.screening", _screening(book)))
     stated = json.loads(files[MANIFEST])["statements"]
     draws = Draws.of(book.rules, stated)
-    audit.add("queue recomputed", len(book.outcome), coded("bundle.queue", _queue(book, files, draws.value or "")))
+    seed = lottery_seed(inputs_root(files), rules_hash(files), draws.value or "")
+    audit.add("queue recomputed", len(book.outcome), coded("bundle.queue", _queue(book, seed)))
     if ACTS in files or STANDINGS in files:
         acts = published_acts(files)
-        audit.add("acts after the allocation", len(acts), act_findings(book, files, acts))
+        audit.add("acts after the allocation", len(acts), act_findings(book, files, acts, seed, check))
         audit.overrides += act_overrides(acts)
     audit.overrides += [_decision_words(decision) for decision in book.preallocations]
     statements = coded("bundle.statement", _statements(book, files, stated, draws))
@@ -109,7 +110,7 @@ def _screening(book: Published) -> Iterator[str]:
             yield f"screening.csv: {decision.application_id} is {found}, the rules say {expected}"
 
 
-def _queue(book: Published, files: Mapping[str, bytes], drawn: str) -> Iterator[str]:
+def _queue(book: Published, seed: bytes) -> Iterator[str]:
     """The priority keys and the value that the lottery drew give the published queue positions."""
     eligible = {row["application_id"] for row in book.screening if row["status"] == Status.ELIGIBLE.name}
     labels = {applicant_id: str(applicant_id) for applicant_id in book.applicants}
@@ -119,7 +120,7 @@ def _queue(book: Published, files: Mapping[str, bytes], drawn: str) -> Iterator[
         [application for application in book.applications if application.application_id in eligible],
         book.applicants,
         frozenset(incumbent.applicant_id for incumbent in book.incumbents),
-        lottery_seed(inputs_root(files), rules_hash(files), drawn),
+        seed,
         labels,
         Demotion.of(book.rules, book.earlier, book.applicants, labels, owners),
     )

@@ -15,12 +15,21 @@ from fairalloc.instants import Instant, format_instant, instant_of, parse_instan
 from fairalloc.numbering import application_label
 from fairalloc.ports import Store
 from fairalloc.services.context import SeasonContext, find_season
+from fairalloc.services.life import SeasonLife
+from fairalloc.services.rounds import Rounds
 
 
 def loaded(state: Path, db: str | None, season: str | None) -> tuple[Store, SeasonContext]:
     """The store and the season that the options name."""
     store = Workspace(state, db, None).store()
     return store, SeasonContext.load(store, find_season(store, season))
+
+
+def loaded_rounds(state: Path, db: str | None, season: str | None) -> tuple[SeasonLife, Rounds]:
+    """The life of the season that the options name, and what holds its rounds."""
+    tools = Workspace(state, db, None).tools()
+    context = SeasonContext.load(tools.store, find_season(tools.store, season))
+    return SeasonLife(tools.store, context), Rounds(tools.store, context, tools.solve, tools.check)
 
 
 def moment(text: str | None, option: str) -> Instant:

@@ -9,10 +9,11 @@ from typing import Annotated
 import typer
 
 from fairalloc.acts import ActKind
-from fairalloc.commands.acting import loaded, moment, tell
+from fairalloc.commands.acting import loaded, loaded_rounds, moment, tell
 from fairalloc.commands.options import DEFAULT_STATE, Actor, Applications, At, Db, DryRun, Json, SeasonOption, State
 from fairalloc.services.context import find_application
 from fairalloc.services.life import SeasonLife
+from fairalloc.services.rounds import clock
 
 
 def confirm(
@@ -78,18 +79,17 @@ def advance(
     db: Db = None,
     as_json: Json = False,
 ) -> None:
-    """Record what time has brought: offers that nobody confirmed run out, waiting lists end when their fairs open.
+    """Record what time has brought: offers run out, freed sites are offered to the waiting lists, fairs open.
 
-    Each is dated when it was due. Nothing happens where nothing is due: it may be run as often as one likes. What has
-    run out stays so; look with --dry-run first.
+    Each act is dated when it was due. Nothing happens where nothing is due: it may be run as often as one likes. What
+    has run out stays so; look with --dry-run first. Whoever was offered a site and does not want it declines.
 
     Example: fairalloc advance --to 2026-04-04T09:00:00+02:00 --dry-run
     """
-    life = SeasonLife(*loaded(state, db, season))
-    until = moment(to, "--to")
-    acts = []
-    for act in life.due(until):
-        life.foresee(act) if dry_run else life.take(act)
+    life, rounds = loaded_rounds(state, db, season)
+    offers, acts = life.rules.offers, []
+    for act, documents in clock(life, rounds, "rules" if offers is None else offers.order, moment(to, "--to")):
+        life.foresee(act) if dry_run else life.take(act, documents)
         acts.append(act)
     tell(acts, dry_run=dry_run, as_json=as_json)
 

@@ -15,11 +15,11 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from fairalloc.instants import NANOSECONDS, Instant
+from fairalloc.instants import NANOSECONDS
 from fairalloc.rules.base import Moment, Name, Rule, Strict
 from fairalloc.rules.lottery import Lottery
 from fairalloc.rules.mechanism import Goal, Mechanism, Step
-from fairalloc.rules.offers import Offers, midnight
+from fairalloc.rules.offers import Offers, Timetable, midnight
 from fairalloc.rules.placing import Cap, FairCap, FairPriority, Minimum, Numbering, Pool, Quota, Spacing, Stalls
 from fairalloc.rules.quota_queue import QuotaQueue
 
@@ -235,6 +235,12 @@ class Rules(Strict):
             raise ValueError('soft spacing is part of the goal "comfort": add it to the goals')
         return self
 
+    @model_validator(mode="after")
+    def _counts_serve_no_waiting_list(self) -> Self:
+        if self.offers is not None and self.offers.rounds and self.offers.order == "rules" and not self.keeps_decisions:
+            raise ValueError('the mechanism "quota-queue" cannot give single freed sites: write `order = "queue"`')
+        return self
+
     @property
     def forbidding_caps(self) -> tuple[Cap, ...]:
         """The caps on applicants and owners that nobody may pass."""
@@ -250,16 +256,16 @@ class Rules(Strict):
         """Whether the mechanism can keep an application on a site that was decided on before: counts know no sites."""
         return self.mechanism.name != "quota-queue"
 
-    def openings(self) -> dict[str, Instant]:
-        """When the fairs of each period open."""
-        opening = midnight if self.offers is None else self.offers.opening
-        return {period.id: opening(period.starts) for period in self.periods}
-
-    def deadlines(self) -> dict[str, Instant]:
-        """Until when offers for each period are confirmed; of no period where the rules have no deadline."""
+    def timetable(self) -> Timetable:
+        """When fairs open, offers run out and waiting lists are served, period by period."""
         if self.offers is None:
-            return {}
-        return {period.id: self.offers.deadline(period.starts) for period in self.periods}
+            return Timetable({period.id: midnight(period.starts) for period in self.periods}, {})
+        return Timetable(
+            openings={period.id: self.offers.opening(period.starts) for period in self.periods},
+            first={period.id: self.offers.deadline(period.starts) for period in self.periods},
+            confirm_hours=self.offers.confirm_hours,
+            hours=self.offers.rounds,
+        )
 
     @property
     def gives_one_site_each(self) -> bool:

@@ -2,34 +2,77 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from fairalloc.instants import Instant, instant_of, parse_instant
+from fairalloc.instants import NANOSECONDS, Instant, instant_of, parse_instant
 from fairalloc.rules.base import Moment, Rule
 
 _TIME = r"^([01]\d|2[0-3]):[0-5]\d(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$"
+HOUR = 3600 * NANOSECONDS
+
+Hours = Annotated[int, Field(ge=1, le=24 * 366)]
 
 
 class Offers(Rule):
-    """How long an offer stands: until ``confirm_by``, or until its fair opens where that is earlier, or not said.
+    """How long an offer stands, and when the waiting lists are served.
 
-    ``opens_at`` is the time of day, with its offset from UTC, at which a fair opens on the first day of a period.
+    An offer of the allocation stands until ``confirm_by``, one made later ``confirm_hours`` long, both until the fair
+    opens where that is earlier, or not said. ``opens_at`` is the time of day, with its offset from UTC, at which a fair
+    opens on the first day of a period. ``rounds`` are the hours before that at which freed sites are offered to whoever
+    waits for the period, by the season's own ``rules`` or strictly in the ``order`` of the queue.
     """
 
     opens_at: Annotated[str, Field(pattern=_TIME)]
     confirm_by: Moment | None = None
+    confirm_hours: Hours | None = None
+    rounds: tuple[Hours, ...] = ()
+    order: Literal["rules", "queue"] = "rules"
+
+    @model_validator(mode="after")
+    def _rounds_come_nearer(self) -> Self:
+        if any(later >= earlier for earlier, later in zip(self.rounds, self.rounds[1:], strict=False)):
+            raise ValueError("`rounds` are hours before the opening, each fewer than the one ahead of it")
+        return self
 
     def opening(self, starts: date) -> Instant:
         """When a fair opens whose period starts on that day."""
         return parse_instant(f"{starts.isoformat()}T{self.opens_at[:5]}:00{self.opens_at[5:]}")
 
     def deadline(self, starts: date) -> Instant:
-        """Until when an offer for a period that starts on that day is confirmed."""
+        """Until when an offer of the allocation, for a period that starts on that day, is confirmed."""
         opening = self.opening(starts)
         return opening if self.confirm_by is None else min(self.confirm_by, opening)
+
+
+@dataclass(frozen=True, slots=True)
+class Timetable:
+    """When things are due in each period, worked out once; ``first`` has the deadlines of the allocation's offers."""
+
+    openings: Mapping[str, Instant]
+    first: Mapping[str, Instant]
+    confirm_hours: int | None = None
+    hours: tuple[int, ...] = ()
+
+    def deadline(self, period: str, offered: Instant | None) -> Instant | None:
+        """Until when an offer for a period is confirmed; None where the rules have no deadline.
+
+        Args:
+            period: which one.
+            offered: when it was made; None where it is the allocation's.
+        """
+        if offered is None or period not in self.first:
+            return self.first.get(period)
+        opening = self.openings[period]
+        return opening if self.confirm_hours is None else Instant(min(offered + self.confirm_hours * HOUR, opening))
+
+    def rounds(self, period: str) -> tuple[Instant, ...]:
+        """When the waiting list of a period is served, first to last."""
+        return tuple(Instant(self.openings[period] - hours * HOUR) for hours in self.hours)
 
 
 def midnight(day: date) -> Instant:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
-from fairalloc.acts import Book
+from fairalloc.acts import ActKind, Book, read_act
 from fairalloc.bundle.acts import ACTS, STANDINGS, acts_file, standings_file
 from fairalloc.bundle.folder import MANIFEST, manifest_file
 from fairalloc.bundle.register import COMMITMENTS, HEADS, commitments_file, heads_file
@@ -13,6 +14,7 @@ from fairalloc.bundle.statements import one_or_all
 from fairalloc.canonical import json_bytes
 from fairalloc.errors import StateConflictError
 from fairalloc.ports import Ledger, Stage, Store
+from fairalloc.rounds import round_files
 from fairalloc.services.context import SeasonContext
 from fairalloc.services.drawing import draws, freezes
 from fairalloc.services.stages import ALLOCATION, CERTIFICATE, OUTCOME, SCREENING
@@ -33,6 +35,7 @@ def bundle_files(store: Store, context: SeasonContext, ledger: Ledger | None) ->
         site_ids = {site_no: str(site.site_id) for site_no, site in context.sites_by_number().items()}
         standing = Book.of(store.standings(season_no))
         files |= {ACTS: acts_file(acts), STANDINGS: standings_file(standing.states, site_ids)}
+        files |= {name: store.document(season_no, name) or b"" for name in _round_files(acts)}
     frozen, drawn = freezes(store, season_no), draws(store, season_no)
     given = json.loads(store.document(season_no, ALLOCATION) or b"{}")
     statements = {"freeze": one_or_all(frozen), "allocation": given}
@@ -44,6 +47,13 @@ def bundle_files(store: Store, context: SeasonContext, ledger: Ledger | None) ->
         files[HEADS] = heads_file(ledger.history(season_no).calls)
     files[MANIFEST] = manifest_file(files, statements, program)
     return files
+
+
+def _round_files(acts: Sequence[bytes]) -> Iterator[str]:
+    """The names of the files of all rounds of the waiting list."""
+    for act in map(read_act, acts):
+        if act.kind is ActKind.REALLOCATE:
+            yield from round_files(act.number)
 
 
 def _chain_file(store: Store, context: SeasonContext, ledger: Ledger) -> bytes:

@@ -7,9 +7,9 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from fairalloc.acts import Act, ActKind, Book, Wave, calls_of, read_act, wave_of
 from fairalloc.errors import StateConflictError
@@ -32,6 +32,15 @@ DUE = {
     ActKind.END_WAITING: Reason.WAITING_LIST_ENDED,
 }
 """What time brings, and the reason that it gives."""
+CLOCK = "clock"
+"""Who does what time brings."""
+
+
+class Due(NamedTuple):
+    """Something that time brings: when, and what."""
+
+    moment: Instant
+    kind: ActKind
 
 
 class SeasonLife:
@@ -45,11 +54,11 @@ class SeasonLife:
         context.require(Stage.ALLOCATED)
         self._store, self._context = store, context
         season_no = context.record.season_no
-        self.book = Book.of(store.standings(season_no))
         self.acts = [read_act(statement) for statement in store.acts(season_no)]
+        self.book = Book.of(store.standings(season_no), self.acts)
         numbers = context.numbers.applications
         self.periods = {int(numbers[a.application_id]): str(a.period) for a in context.season.applications}
-        self._deadlines, self._openings = context.rules.deadlines(), context.rules.openings()
+        self.rules, self.timetable = context.rules, context.rules.timetable()
 
     def answer(self, kind: ActKind, numbers: Collection[int], at: Instant, actor: str) -> Act:
         """The act by which applicants confirm, decline or withdraw; nothing is stored yet.
@@ -62,30 +71,32 @@ class SeasonLife:
                 self._require_in_time(number, at)
         return self.propose(kind, at, actor, "", alike(numbers, ANSWERS[kind]))
 
-    def due(self, until: Instant) -> Iterator[Act]:
-        """The next act that time brings, up to and including a moment: offers that run out, lists that end.
+    def next_due(self, until: Instant) -> Due | None:
+        """What time brings next, up to and including a moment: offers that run out, lists that end; None if nothing.
 
-        Each is to be taken before the next is asked for; there is none when nothing is due any more.
+        At one moment offers run out first.
         """
-        while groups := self._due(until):
-            # At one moment offers run out first. What an earlier command left behind is dated as late as it was done.
-            moment, kind = min(groups, key=lambda due: (due[0], due[1] is not ActKind.EXPIRE))
-            waves = alike(groups[moment, kind], DUE[kind])
-            yield self.propose(kind, max(moment, self.now or moment), "clock", "", waves)
+        groups = self._due(until)
+        return min(groups, key=lambda due: (due.moment, due.kind is not ActKind.EXPIRE), default=None)
 
-    def take(self, act: Act) -> None:
-        """Store an act that was proposed, with its calls in the outbox."""
+    def brought(self, due: Due) -> Act:
+        """The act of what is due; what an earlier command left behind is dated as late as it was done."""
+        waves = alike(self._due(due.moment)[due], DUE[due.kind])
+        return self.propose(due.kind, max(due.moment, self.now or due.moment), CLOCK, "", waves)
+
+    def take(self, act: Act, documents: Mapping[str, bytes] = MappingProxyType({})) -> None:
+        """Store an act that was proposed, with its documents, and its calls in the outbox."""
         context = self._context
         season_no = context.record.season_no
         statement = act.statement(context.record.season_id)
         calls = calls_of(act, statement, season_no, self._store.next_seq(season_no))
-        self._store.record_act(season_no, act.number, statement, calls)
+        self._store.record_act(season_no, act.number, statement, calls, documents)
         self.foresee(act)
 
     def foresee(self, act: Act) -> None:
         """Go on as if an act had been taken, and store nothing."""
         for transition in act.transitions:
-            self.book.take(transition)
+            self.book.take(transition, act.at)
         self.acts.append(act)
 
     def propose(
@@ -122,20 +133,20 @@ class SeasonLife:
 
     def deadline(self, number: int) -> Instant | None:
         """Until when an offered application is confirmed; None where the rules have no deadline."""
-        return self._deadlines.get(self.periods[number])
+        return self.timetable.deadline(self.periods[number], self.book.offered.get(number))
 
-    def _due(self, until: Instant) -> dict[tuple[Instant, ActKind], list[int]]:
+    def _due(self, until: Instant) -> dict[Due, list[int]]:
         """Applications that time does something to, up to and including a moment, by when and what."""
-        groups: dict[tuple[Instant, ActKind], list[int]] = {}
+        groups: dict[Due, list[int]] = {}
         for number, state in self.book.states.items():
             if state.status is Status.ALLOCATED:
                 moment, kind = self.deadline(number), ActKind.EXPIRE
             elif state.status is Status.WAITLISTED:
-                moment, kind = self._openings[self.periods[number]], ActKind.END_WAITING
+                moment, kind = self.timetable.openings[self.periods[number]], ActKind.END_WAITING
             else:
                 continue
             if moment is not None and moment <= until:
-                groups.setdefault((moment, kind), []).append(number)
+                groups.setdefault(Due(moment, kind), []).append(number)
         return groups
 
     def _require_in_time(self, number: int, at: Instant) -> None:
@@ -153,7 +164,7 @@ class SeasonLife:
         for step in steps:
             refusal = tried.refusal(step)
             if refusal is None:
-                tried.take(step)
+                tried.take(step, Instant(0))
             else:
                 found.append(refusal)
         return found

@@ -4,7 +4,7 @@ import pytest
 
 from fairalloc.acts import Act, ActKind, Book, State, calls_of, read_act, wave_of
 from fairalloc.canonical import sha256
-from fairalloc.instants import parse_instant
+from fairalloc.instants import Instant, parse_instant
 from fairalloc.ledger import ApplicationNo, Commit, Record, SeasonNo, SiteNo, Topic, Transition
 from fairalloc.reasons import Reason
 from fairalloc.status import Status
@@ -75,12 +75,12 @@ def test_a_freed_site_can_be_given_again_and_a_copy_is_another_book():
     tried = kept.copy()
     for one in [away(1), away(2), here(1, 7), here(2, 4, 2), here(3, 9)]:
         assert tried.refusal(one) is None
-        tried.take(one)
+        tried.take(one, Instant(1))
     assert tried.holders == {7: 1, 4: 2, 5: 2, 9: 3}
     assert (kept.states, kept.holders) == (book().states, book().holders)
 
 
 def test_a_confirmation_taken_back_keeps_the_site():
     kept = book()
-    kept.take(step(2, Status.ALLOCATED, Reason.CONFIRMATION_TAKEN_BACK))
+    kept.take(step(2, Status.ALLOCATED, Reason.CONFIRMATION_TAKEN_BACK), Instant(1))
     assert kept.states[2] == State(Status.ALLOCATED, Reason.CONFIRMATION_TAKEN_BACK, 7, 1)

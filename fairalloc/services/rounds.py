@@ -1,0 +1,125 @@
+"""Rounds of the waiting list: solved, checked independently, recorded as acts; and the clock that calls for them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+
+from fairalloc.acts import Act, ActKind
+from fairalloc.allocation import Solve
+from fairalloc.bundle.files import certificate_file, outcome_file
+from fairalloc.bundle.published import published
+from fairalloc.canonical import csv_rows, sha256
+from fairalloc.errors import StateConflictError, UsageError, VerificationFailedError
+from fairalloc.instants import Instant, format_instant
+from fairalloc.outcome import outcomes
+from fairalloc.ports import CheckFiles, Store
+from fairalloc.rounds import Round, WaitingLists, round_files, waves_of
+from fairalloc.services.context import SeasonContext
+from fairalloc.services.drawing import drawn_seed
+from fairalloc.services.life import CLOCK, SeasonLife
+from fairalloc.services.stages import CERTIFICATE, OUTCOME, SCREENING
+from fairalloc.status import Status
+
+Documents = Mapping[str, bytes]
+
+
+class Rounds:
+    """What holds the rounds of a season."""
+
+    def __init__(self, store: Store, context: SeasonContext, solve: Solve, check: CheckFiles) -> None:
+        self._store, self._context, self._solve, self._check = store, context, solve, check
+
+    @cached_property
+    def lists(self) -> WaitingLists:
+        """The waiting lists, from what is published of the season."""
+        context, season_no = self._context, self._context.record.season_no
+        kept = {name: self._store.document(season_no, name) or b"" for name in (SCREENING, OUTCOME, CERTIFICATE)}
+        return WaitingLists(published({**context.inputs, **kept}), context.record.rules_text)
+
+    @cached_property
+    def _seed(self) -> bytes:
+        return drawn_seed(self._store, self._context)
+
+    def hold(self, life: SeasonLife, about: Round, at: Instant, actor: str) -> tuple[Act, Documents]:
+        """A round as it comes out now, with its outcome and certificate; nothing is stored yet.
+
+        Raises:
+            UsageError: when it is about a period that the season has not, or its order is not possible.
+            StateConflictError: when a fair of it has opened already.
+            VerificationFailedError: when the independent checker finds anything.
+        """
+        self._require_possible(life, about, at)
+        try:
+            posed = self.lists.pose(about, life.book.states)
+        except ValueError as error:
+            raise UsageError("round.mechanism", f"season.toml: {error}", "take --order rules") from None
+        request = posed.request(self._seed)
+        result = self._solve(request)
+        told = outcomes(posed.rules, posed.season.fairs, request.sites, request.candidates, result, request.earlier)
+        outcome = outcome_file(told)
+        certificate = certificate_file(posed.rules, result, request.sites, request.earlier)
+        verdict = self._check({**posed.files, OUTCOME: outcome, CERTIFICATE: certificate})
+        if verdict.findings:
+            remedy = "the round was not stored; report this season"
+            raise VerificationFailedError("round.refused", verdict.findings, remedy)
+        documents = dict(zip(round_files(len(life.acts) + 1), (outcome, certificate), strict=True))
+        numbers = {str(site.site_id): int(number) for number, site in request.sites.items()}
+        details = about.details({name: sha256(content).hex() for name, content in documents.items()})
+        waves = waves_of(csv_rows(outcome), numbers)
+        return life.propose(ActKind.REALLOCATE, at, actor, "", waves, details=details), documents
+
+    def _require_possible(self, life: SeasonLife, about: Round, at: Instant) -> None:
+        openings = life.timetable.openings
+        for period in about.periods:
+            if period not in openings:
+                raise UsageError(
+                    "round.period", f"the season has no period {period!r}", f"one of {', '.join(openings)}"
+                )
+            if at >= openings[period]:
+                message = f"the fairs of {period} opened at {format_instant(openings[period])}"
+                raise StateConflictError("round.late", message, "name other periods with --period")
+        if about.order == "rules" and not self._context.rules.keeps_decisions:
+            message = "the mechanism quota-queue counts places and cannot give single sites that were freed"
+            raise UsageError("round.order", message, 'take --order queue, or `order = "queue"` in [offers]')
+
+
+def waited_for(life: SeasonLife, at: Instant) -> tuple[str, ...]:
+    """The periods whose fairs have not opened and for which somebody waits, in the order of the rules."""
+    waiting = {life.periods[number] for number, state in life.book.states.items() if state.status is Status.WAITLISTED}
+    return tuple(period for period, opening in life.timetable.openings.items() if period in waiting and at < opening)
+
+
+def clock(life: SeasonLife, rounds: Rounds, order: str, until: Instant) -> Iterator[tuple[Act, Documents]]:
+    """What time brings up to and including a moment, act by act, in order of time.
+
+    At one moment offers run out first, then freed sites are offered, then lists end. Each act is to be taken (or
+    foreseen) before the next is asked for.
+    """
+    while True:
+        due, called = life.next_due(until), _next_round(life, until)
+        if called is not None and (due is None or (due.moment, due.kind is not ActKind.EXPIRE) > (called[0], False)):
+            moment, periods = called
+            yield rounds.hold(life, Round(periods, order), Instant(max(moment, life.now or moment)), CLOCK)
+        elif due is not None:
+            yield life.brought(due), {}
+        else:
+            return
+
+
+def _next_round(life: SeasonLife, until: Instant) -> tuple[Instant, tuple[str, ...]] | None:
+    """When the next round is due and for which periods; None where none is, up to and including a moment."""
+    held: dict[str, Instant] = {}
+    for act in life.acts:
+        if act.kind is ActKind.REALLOCATE:
+            held |= dict.fromkeys(Round.of(act).periods, act.at)
+    now = life.now or Instant(0)
+    called: dict[Instant, list[str]] = {}
+    for period in waited_for(life, now):
+        missed = [m for m in life.timetable.rounds(period) if held.get(period, 0) < m <= until]
+        if missed:
+            # A round that is held late serves for all that were due before it.
+            late = [moment for moment in missed if moment <= now]
+            called.setdefault(late[-1] if late else missed[0], []).append(period)
+    first = min(called, default=None)
+    return None if first is None else (first, tuple(called[first]))
