@@ -167,10 +167,14 @@ class State:
     width: int = 0
 
 
+_OPEN = frozenset({Status.ALLOCATED, Status.WAITLISTED})
+
+
 class Book:
     """Where every application stands, and who holds each site; changed by transitions, each checked.
 
-    ``offered`` has when an act offered the site that an application holds; nothing where the allocation did.
+    ``offered`` has when an act offered the site that an application holds; nothing where the allocation did. ``open``
+    are the applications that wait, or have not answered an offer: those that time does something to.
 
     Args:
         states: by application number.
@@ -179,6 +183,7 @@ class Book:
     def __init__(self, states: Mapping[int, State]) -> None:
         self.states = dict(states)
         self.offered: dict[int, Instant] = {}
+        self.open = {number for number, state in states.items() if state.status in _OPEN}
         self.holders: dict[int, int] = {}
         for number, state in states.items():
             for site in range(state.site_no, state.site_no + state.width):
@@ -196,6 +201,7 @@ class Book:
         """Another book with the same in it, to try transitions on."""
         other = Book({})
         other.states, other.holders, other.offered = dict(self.states), dict(self.holders), dict(self.offered)
+        other.open = set(self.open)
         return other
 
     def refusal(self, step: Transition) -> str | None:
@@ -227,6 +233,10 @@ class Book:
         self.states[number] = State(step.status, step.reason, site_no, width)
         if step.status is Status.ALLOCATED:
             self.offered[number] = at
+        if step.status in _OPEN:
+            self.open.add(number)
+        else:
+            self.open.discard(number)
 
     def _run(self, step: Transition) -> range:
         return range(step.site_no, step.site_no + step.width)

@@ -4,8 +4,9 @@ A round is a small season of its own, made from the published files and from whe
 
 - it is about some periods; their applications that wait take part, with the positions that the rules and the drawn
   lottery give them;
-- whoever holds a site of these periods keeps it: it takes part as if a decision had placed it there;
-- what the same applicants and owners hold in other periods counts against their caps, as earlier campaigns do;
+- whoever holds a site of these periods keeps it: where the rules count or compare the stalls of a fair (quotas,
+  minimums, caps at fairs, spacing), it takes part as if a decision had placed it there; elsewhere its site is closed;
+- what the applicants and owners that take part hold besides counts against their caps, as earlier campaigns do;
 - it goes by the season's own rules, or with ``order = "queue"`` strictly in queue order.
 
 So the independent checker judges a round by the same tables as it judges an allocation, and whoever doubts that they
@@ -37,6 +38,7 @@ from fairalloc.model import (
     Preallocation,
     SeasonInput,
     Site,
+    SiteId,
 )
 from fairalloc.numbering import PublicNumbers, parse_application_label
 from fairalloc.reasons import Reason
@@ -98,12 +100,15 @@ class WaitingLists:
     """
 
     def __init__(self, book: Published, rules_text: str) -> None:
-        self._book, self._text = book, rules_text
+        self.book, self._text = book, rules_text
         self._sites = {book.site_numbers[site.site_id]: site for site in book.sites}
         self._in_period: dict[str, list[Application]] = defaultdict(list)
+        self._sites_of: dict[str, list[Site]] = defaultdict(list)
         self._of: dict[ApplicantId, list[Application]] = defaultdict(list)
         self._behind: dict[str, set[ApplicantId]] = defaultdict(set)
         self._before: dict[ApplicantId, list[Earlier]] = defaultdict(list)
+        for site in book.sites:
+            self._sites_of[site.period].append(site)
         for application in book.applications:
             self._in_period[application.period].append(application)
             self._of[application.applicant_id].append(application)
@@ -131,17 +136,22 @@ class WaitingLists:
         """
         text, rules = self._rules_of(about.order)
         taking_part: list[Application] = []
-        kept: list[Preallocation] = [p for p in self._book.preallocations if p.application_id is None]
+        kept: list[Preallocation] = [p for p in self.book.preallocations if p.application_id is None]
+        taken: set[SiteId] = set()
+        compared = rules.quotas or rules.minimums or rules.fair_caps or rules.spacing is not None
         for application in (one for period in about.periods for one in self._in_period[period]):
             state = states[_number(application.application_id)]
             if state.status in HOLDS_SITE:
                 run = self.sites_of(state)
+                if not compared:
+                    taken |= {site.site_id for site in run}
+                    continue
                 place, width = (Choice(run[0].fair_id),), state.width
                 taking_part.append(replace(application, choices=place, stalls_min=width, stalls_max=width))
                 kept += (Preallocation(site.site_id, application.application_id, STANDS, SEASON) for site in run)
             elif state.status is Status.WAITLISTED:
                 taking_part.append(application)
-        season = self._season(about, taking_part, kept, states)
+        season = self._season(about, taking_part, kept, taken, states)
         numbers = self._numbers(season)
         eligible = frozenset(numbers.applications.values())
         files = {**input_files(text, season, numbers), "screening.csv": _screening(taking_part)}
@@ -149,7 +159,7 @@ class WaitingLists:
 
     def _rules_of(self, order: str) -> tuple[str, Rules]:
         if order not in self._rules:
-            text = in_queue_order(self._text, self._book.rules)
+            text = in_queue_order(self._text, self.book.rules)
             self._rules[order] = (text, parse_rules(text))
         return self._rules[order]
 
@@ -158,11 +168,15 @@ class WaitingLists:
         about: Round,
         taking_part: Collection[Application],
         kept: Iterable[Preallocation],
+        taken: Collection[SiteId],
         states: Mapping[int, State],
     ) -> SeasonInput:
-        """The input of a round."""
-        book = self._book
-        here = tuple(sorted((s for s in book.sites if s.period in about.periods), key=lambda site: site.site_id))
+        """The input of a round; sites that are taken are closed."""
+        book = self.book
+        here = tuple(
+            replace(site, closed=True) if site.site_id in taken else site
+            for site in sorted(self._sites_in(about.periods), key=lambda site: site.site_id)
+        )
         names = {site.site_id for site in here}
         people = {application.applicant_id for application in taking_part}
         for name in tuple(people):
@@ -176,20 +190,24 @@ class WaitingLists:
             preallocations=tuple(
                 sorted((p for p in kept if p.site_id in names), key=lambda p: (p.site_id, p.application_id or ""))
             ),
-            earlier=tuple(self._elsewhere(people, about.periods, states)),
+            earlier=tuple(self._elsewhere(people, taking_part, states)),
         )
 
+    def _sites_in(self, periods: Collection[str]) -> Iterator[Site]:
+        return (site for period in periods for site in self._sites_of[period])
+
     def _elsewhere(
-        self, people: Iterable[ApplicantId], periods: Collection[str], states: Mapping[int, State]
+        self, people: Iterable[ApplicantId], taking_part: Iterable[Application], states: Mapping[int, State]
     ) -> Iterator[Earlier]:
-        """What these applicants hold in other periods, and were given by earlier campaigns."""
+        """What these applicants hold by other applications, and were given by earlier campaigns."""
+        here = {application.application_id for application in taking_part}
         given: Counter[tuple[ApplicantId, PeriodId, FairId, CategoryId]] = Counter()
         for name in people:
             for before in self._before.get(name, ()):
                 given[name, before.period, before.fair_id, before.category] += before.stalls
             for application in self._of.get(name, ()):
                 state = states[_number(application.application_id)]
-                if application.period not in periods and state.width:
+                if application.application_id not in here and state.width:
                     fair = self._sites[state.site_no].fair_id
                     given[name, application.period, fair, application.category] += state.width
         yield from (Earlier(*key, stalls) for key, stalls in sorted(given.items()))
@@ -198,7 +216,7 @@ class WaitingLists:
         """The numbers that all have in the season that the round is one of."""
         return PublicNumbers(
             applications={a.application_id: ApplicationNo(_number(a.application_id)) for a in season.applications},
-            sites={site.site_id: SiteNo(self._book.site_numbers[site.site_id]) for site in season.sites},
+            sites={site.site_id: SiteNo(self.book.site_numbers[site.site_id]) for site in season.sites},
             applicants={who.applicant_id: str(who.applicant_id) for who in season.applicants},
             owners={who.applicant_id: who.owner_id for who in season.applicants if who.owner_id},
         )

@@ -84,10 +84,25 @@ def smallest_collision(request: AllocationRequest) -> tuple[Instance, ...]:
     """The fewest instances of hard rules that cannot all hold; none where all can."""
     found: list[tuple[Instance, ...]] = []
     for cluster in _clusters(request):
+        if _plainly_holds(cluster):
+            continue
         question = _Question(cluster)
         if question.core(question.instances) is not None:
             found.append(_smallest(question))
     return min(found, key=lambda instances: (len(instances), instances), default=())
+
+
+def _plainly_holds(cluster: Cluster) -> bool:
+    """Whether everybody's first way that nothing forbids goes with all others': most clusters ask no engine."""
+    mine = cluster.guarantees.values()
+    taken = [next((way for way in ways if not cluster.ways[way].forbidden), None) for ways in mine]
+    chosen = {way for way in taken if way is not None}
+    sites = [site for way in chosen for site in cluster.ways[way].run]
+    return (
+        len(chosen) == len(taken)
+        and len(sites) == len(set(sites))
+        and all(sum(n for way, n in counted if way in chosen) <= bound for _, bound, counted in cluster.limits)
+    )
 
 
 def _smallest(question: _Question) -> tuple[Instance, ...]:
@@ -207,18 +222,21 @@ def _touched(told: _Telling, ways: Sequence[Way]) -> set[object]:
 
 def _touching(keeping: Sequence[Candidate], touched: Mapping[ApplicationNo, set[object]]) -> list[list[Candidate]]:
     """The applications in groups that share nothing with each other."""
-    groups: list[tuple[set[object], list[Candidate]]] = []
+    above: dict[object, object] = {}
+
+    def top(thing: object) -> object:
+        while above.setdefault(thing, thing) != thing:
+            above[thing] = above[above[thing]]
+            thing = above[thing]
+        return thing
+
     for candidate in keeping:
-        mine, members = set(touched[candidate.application_no]), [candidate]
-        apart = []
-        for things, others in groups:
-            if things.isdisjoint(mine):
-                apart.append((things, others))
-            else:
-                mine |= things
-                members = [*others, *members]
-        groups = [*apart, (mine, members)]
-    return [members for _, members in groups]
+        for thing in touched[candidate.application_no]:
+            above[top(thing)] = top(("who", candidate.application_no))
+    groups: dict[object, list[Candidate]] = defaultdict(list)
+    for candidate in keeping:
+        groups[top(("who", candidate.application_no))].append(candidate)
+    return list(groups.values())
 
 
 class _Telling:

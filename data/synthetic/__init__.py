@@ -13,7 +13,14 @@ __all__ = ["SyntheticSeason", "read_fairs", "read_groups", "synthesize", "synthe
 
 
 def synthesize_at(
-    applications: int, seed: int, fairs: Path | None, groups: Path | None, several: float, *, every_rule: bool
+    applications: int,
+    seed: int,
+    fairs: Path | None,
+    groups: Path | None,
+    several: float,
+    *,
+    every_rule: bool,
+    weekends: bool = False,
 ) -> SyntheticSeason:
     """A season at the fairs, and of the product groups, of two CSV files; made up too where there is no file."""
     return synthesize(
@@ -23,4 +30,5 @@ def synthesize_at(
         groups=None if groups is None else read_groups(groups),
         multi_stall_share=several,
         every_rule=every_rule,
+        weekends=weekends,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from calendar import monthrange
 from collections.abc import Mapping, Sequence
+from datetime import date, timedelta
 
 _RULES = """\
 # The rules of a made-up season, in the format of docs/season-format.md.
@@ -142,6 +143,17 @@ clause = "21. Neighbours in a row do not sell the same group of goods."
 distance = 1
 """
 
+_OFFERS = """\
+
+[offers]
+id = "offers"
+clause = "22. Offers are confirmed by 6 March, later ones within a day; freed sites are offered until an hour ahead."
+opens_at = "08:00+03:00"
+confirm_by = 2026-03-06T18:00:00+03:00
+confirm_hours = 24
+rounds = [168, 96, 48, 24, 12, 6, 3, 1]
+"""
+
 
 def rules_text(
     season_id: str,
@@ -151,16 +163,18 @@ def rules_text(
     *,
     several: bool = False,
     every_rule: bool = False,
+    offers: bool = False,
 ) -> str:
     """The text of the rules.
 
     Args:
         season_id: the season's id.
-        periods: months like ``2026-04``.
+        periods: months like ``2026-04``, or Saturdays like ``2026-04-04``.
         groups: product groups (id, name) by category.
         kinds: of applicants.
         several: let requests for several stalls in.
         every_rule: add quotas, minimums, caps of every sort and spacing.
+        offers: add deadlines of offers and rounds of the waiting list.
     """
     clause = (
         "Who asks for several stalls is given them side by side." if several else "Each application is for one stall."
@@ -168,19 +182,27 @@ def rules_text(
     told = {"season_id": season_id, "stalls_clause": clause, "multiple": "adjacent" if several else "reduce"}
     goals = ["reserves", "minimums", "priority", "choices"] if every_rule else ["priority", "choices"]
     told["goals"] = ", ".join(map(_string, goals))
-    text = _RULES + (_EVERY_RULE if every_rule else "")
+    text = _RULES + (_EVERY_RULE if every_rule else "") + (_OFFERS if offers else "")
     for name, value in told.items():
         text = text.replace(f"{{{name}}}", value)
     parts = [text]
     for period in periods:
-        year, month = map(int, period.split("-"))
-        last = monthrange(year, month)[1]
-        parts.append(f'[[periods]]\nid = "{period}"\nstarts = {period}-01\nends = {period}-{last}\n')
+        starts, ends = _dates(period)
+        parts.append(f'[[periods]]\nid = "{period}"\nstarts = {starts}\nends = {ends}\n')
     for category, items in groups.items():
         named = "".join(f"\n    {_string(group)},{f'  # {name}' if name else ''}" for group, name in items)
         parts.append(f'[[categories]]\nid = "{category}"\ngroups = [{named}\n]\n')
     parts += [f'[[kinds]]\nid = "{kind}"\n' for kind in kinds]
     return "\n".join(parts)
+
+
+def _dates(period: str) -> tuple[date, date]:
+    """The first and the last day of a month, or of a weekend by its Saturday."""
+    if period.count("-") > 1:
+        saturday = date.fromisoformat(period)
+        return saturday, saturday + timedelta(days=1)
+    first = date.fromisoformat(f"{period}-01")
+    return first, first.replace(day=monthrange(first.year, first.month)[1])
 
 
 def _string(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 
 import numpy as np
 
@@ -28,6 +29,10 @@ SITES_PER_APPLICATION = 0.75
 APPLICATIONS_PER_FAIR = 200
 PERIODS = ("2026-04", "2026-05", "2026-06", "2026-08", "2026-09", "2026-10")
 FULL_PERIODS = 5.5
+WEEKENDS = tuple((date(2026, 4, 4) + timedelta(weeks=week)).isoformat() for week in range(34))
+"""The Saturdays of a season whose sites are given for one weekend each."""
+FAIRS_SHARED = 3
+"""So many times fewer fairs where sites are given by the weekend: the same site-periods, spread over more periods."""
 SMALL = 200
 """Seasons below this many applications have one period only."""
 
@@ -70,6 +75,7 @@ def synthesize(
     groups: Mapping[str, Sequence[tuple[str, str]]] | None = None,
     multi_stall_share: float = 0.0,
     every_rule: bool = False,
+    weekends: bool = False,
 ) -> SyntheticSeason:
     """Make up a season.
 
@@ -81,15 +87,17 @@ def synthesize(
         groups: product groups (id, name) by category instead of invented ones.
         multi_stall_share: the share of applications that ask for 2 or 3 adjacent stalls.
         every_rule: quotas, minimums, caps of every sort and spacing too.
+        weekends: sites are given for one of 34 weekends each, offers have deadlines, and waiting lists are served.
     """
     rng = np.random.Generator(np.random.PCG64([seed, applications]))
-    periods = PERIODS if applications >= SMALL else PERIODS[:1]
+    periods = WEEKENDS if weekends else PERIODS if applications >= SMALL else PERIODS[:1]
     if groups is None:
         groups = {c: tuple((f"{c}-{i + 1:02d}", "") for i in range(count)) for c, count in GROUP_COUNT.items()}
-    made = fairs if fairs is not None else made_up_fairs(max(1, round(applications / APPLICATIONS_PER_FAIR)))
-    in_periods = FULL_PERIODS if len(periods) > 1 else 1
+    count = applications / APPLICATIONS_PER_FAIR / (FAIRS_SHARED if weekends else 1)
+    made = fairs if fairs is not None else made_up_fairs(max(1, round(count)))
+    in_periods = len(WEEKENDS) if weekends else FULL_PERIODS if len(periods) > 1 else 1
     stalls = max(1, round(applications * SITES_PER_APPLICATION / in_periods))
-    places = make_places(rng, made, stalls, periods, last_is_half=len(periods) > 1)
+    places = make_places(rng, made, stalls, periods, last_is_half=periods == PERIODS)
     applicants = _applicants(rng, max(1, round(applications / 2.2)))
     asked = _Demand(rng, places, periods, groups, multi_stall_share).applications(applicants, applications)
     season = SeasonInput(
@@ -100,9 +108,11 @@ def synthesize(
         incumbents=_incumbents(rng, places.sites, asked),
     )
     several = multi_stall_share > 0
-    name = season_id or f"synthetic-{applications}-{seed}" + (f"-{multi_stall_share:.0%}" if several else "")
+    shape = "weekends" if weekends else "synthetic"
+    name = season_id or f"{shape}-{applications}-{seed}" + (f"-{multi_stall_share:.0%}" if several else "")
     name = name.rstrip("%") + ("-every-rule" if every_rule and season_id is None else "")
-    text = rules_text(name, periods, groups, KINDS, several=several, every_rule=every_rule)
+    rules = {"several": several, "every_rule": every_rule, "offers": weekends}
+    text = rules_text(name, periods, groups, KINDS, **rules)
     return SyntheticSeason(text, season)
 
 
@@ -152,7 +162,7 @@ class _Demand:
         who = rng.choice(len(applicants), size=count, p=eager / eager.sum()).tolist()
         main = [int(rng.choice(4, p=_CATEGORY_OF_KIND[applicant.kind])) for applicant in applicants]
         weights = np.ones(len(self._periods))
-        if len(self._periods) > 1:
+        if self._periods == PERIODS:
             weights[-1] = 0.5
         when = rng.choice(len(self._periods), size=count, p=weights / weights.sum()).tolist()
         times = _arrivals(rng, count)

@@ -81,6 +81,7 @@ def synth(
     groups: Annotated[Path | None, typer.Option("--groups", help="Take the product groups from this CSV file.")] = None,
     several: Annotated[float, typer.Option(min=0, max=1, help="Share of requests for 2 or 3 adjacent stalls.")] = 0.0,
     every_rule: Annotated[bool, typer.Option("--every-rule", help="With quotas, minimums, caps and spacing.")] = False,
+    weekends: Annotated[bool, typer.Option("--weekends", help="Sites by the weekend, 34 of them, and offers.")] = False,
 ) -> None:
     """Write a made-up season, calibrated to Moscow's, as CSV files.
 
@@ -89,7 +90,7 @@ def synth(
     from data.season_files import write_season
     from data.synthetic import synthesize_at
 
-    made = synthesize_at(applications, seed, fairs, groups, several, every_rule=every_rule)
+    made = synthesize_at(applications, seed, fairs, groups, several, every_rule=every_rule, weekends=weekends)
     write_season(folder, made.rules_text, made.season)
     size = f"{len(made.season.applications):,} applications, {len(made.season.sites):,} sites"
     console.out.print(f"{folder}: {size}; next: fairalloc run {folder}", soft_wrap=True)

@@ -138,13 +138,11 @@ class SeasonLife:
     def _due(self, until: Instant) -> dict[Due, list[int]]:
         """Applications that time does something to, up to and including a moment, by when and what."""
         groups: dict[Due, list[int]] = {}
-        for number, state in self.book.states.items():
-            if state.status is Status.ALLOCATED:
+        for number in self.book.open:
+            if self.book.states[number].status is Status.ALLOCATED:
                 moment, kind = self.deadline(number), ActKind.EXPIRE
-            elif state.status is Status.WAITLISTED:
-                moment, kind = self.timetable.openings[self.periods[number]], ActKind.END_WAITING
             else:
-                continue
+                moment, kind = self.timetable.openings[self.periods[number]], ActKind.END_WAITING
             if moment is not None and moment <= until:
                 groups.setdefault(Due(moment, kind), []).append(number)
         return groups

@@ -86,7 +86,8 @@ class Rounds:
 
 def waited_for(life: SeasonLife, at: Instant) -> tuple[str, ...]:
     """The periods whose fairs have not opened and for which somebody waits, in the order of the rules."""
-    waiting = {life.periods[number] for number, state in life.book.states.items() if state.status is Status.WAITLISTED}
+    states = life.book.states
+    waiting = {life.periods[n] for n in life.book.open if states[n].status is Status.WAITLISTED}
     return tuple(period for period, opening in life.timetable.openings.items() if period in waiting and at < opening)
 
 
