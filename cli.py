@@ -47,6 +47,7 @@ for command in (
     life.withdraw,
     life.advance,
     waiting.reallocate,
+    waiting.waiting,
     record.publish,
     applicant.status,
     applicant.explain,

@@ -123,6 +123,10 @@ class WaitingLists:
         """Those for a period."""
         return self._in_period[period]
 
+    def sites(self, period: str) -> Sequence[Site]:
+        """Those of a period, as the season has them."""
+        return self._sites_of[period]
+
     def sites_of(self, state: State) -> list[Site]:
         """The sites that a state holds."""
         return [self._sites[number] for number in range(state.site_no, state.site_no + state.width)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from fairalloc.acts import APPROVED, BY_HAND, Act, ActKind, Book, State
+from fairalloc.acts import APPROVED, BY_HAND, Act, ActKind, Book
 from fairalloc.audit.rounds import RoundAudit
 from fairalloc.bundle.acts import ACTS, STANDINGS, published_acts, standings_file
 from fairalloc.bundle.published import Published
@@ -14,8 +14,6 @@ from fairalloc.instants import Instant, format_instant
 from fairalloc.ledger import History, Topic, Transition
 from fairalloc.numbering import parse_application_label
 from fairalloc.ports import CheckFiles
-from fairalloc.reasons import Reason
-from fairalloc.status import Status
 
 _Acts = Sequence[tuple[bytes, Act]]
 """Statements as published, each with the act that it tells."""
@@ -48,7 +46,7 @@ class _CarriedOut:
     """The acts so far, carried out on the published outcome."""
 
     def __init__(self, book: Published, rounds: RoundAudit) -> None:
-        self.standing = Book(_states_of(book))
+        self.standing = Book(book.states())
         self._rounds, self._timetable, self._last = rounds, book.rules.timetable(), Instant(0)
         self._periods = {parse_application_label(a.application_id) or 0: str(a.period) for a in book.applications}
 
@@ -119,14 +117,3 @@ def act_overrides(acts: _Acts) -> Iterator[str]:
         if act.kind in BY_HAND:
             approved = f", approved by {act.approver}" if act.approver else ""
             yield f"act {act.number}, {format_instant(act.at)}: {act.kind}, by {act.actor}{approved}: {act.reason}"
-
-
-def _states_of(book: Published) -> dict[int, State]:
-    """Where every application stood when the allocation was published."""
-    states = {}
-    decided = {row["application_id"]: row for row in book.outcome}
-    for row in book.screening:
-        final = decided.get(row["application_id"], row)
-        number = parse_application_label(row["application_id"]) or 0
-        states[number] = State(Status[final["status"]], Reason(int(final["reason_code"])), *book.place(final))
-    return states

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from fairalloc.acts import State
 from fairalloc.canonical import csv_rows
 from fairalloc.instants import parse_instant
 from fairalloc.model import (
@@ -25,7 +26,10 @@ from fairalloc.model import (
     Site,
     SiteId,
 )
+from fairalloc.numbering import parse_application_label
+from fairalloc.reasons import Reason
 from fairalloc.rules import Rules, parse_rules
+from fairalloc.status import Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,16 @@ class Published:
         given = row.get("site_ids", "")
         names = given.split("|") if given else []
         return (self.site_numbers.get(names[0], 0), len(names)) if names else (0, 0)
+
+    def states(self) -> dict[int, State]:
+        """Where every application stood when the allocation was published."""
+        states = {}
+        decided = {row["application_id"]: row for row in self.outcome}
+        for row in self.screening:
+            final = decided.get(row["application_id"], row)
+            number = parse_application_label(row["application_id"]) or 0
+            states[number] = State(Status[final["status"]], Reason(int(final["reason_code"])), *self.place(final))
+        return states
 
 
 def published(files: Mapping[str, bytes]) -> Published:

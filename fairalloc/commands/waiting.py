@@ -1,15 +1,23 @@
-"""The waiting list: `reallocate` serves it."""
+"""The waiting list: `reallocate` serves it, `waiting` says where one stands on it."""
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
+from fairalloc import console
+from fairalloc.bundle.folder import read_bundle
 from fairalloc.commands.acting import loaded_rounds, moment, tell
-from fairalloc.commands.options import DEFAULT_STATE, Actor, At, Db, DryRun, Json, SeasonOption, State
+from fairalloc.commands.options import DEFAULT_STATE, Actor, ApplicationId, At, Db, DryRun, Json, SeasonOption, State
+from fairalloc.errors import UsageError
 from fairalloc.rounds import Round
-from fairalloc.services.rounds import waited_for
+from fairalloc.services.context import find_application
+from fairalloc.services.life import SeasonLife
+from fairalloc.services.rounds import Rounds, waited_for
+from fairalloc.services.waiting import Outlook, outlook, own_leaving, past_leaving
+from fairalloc.waiting import Leaving
 
 
 def reallocate(
@@ -43,3 +51,62 @@ def reallocate(
             life.take(act, documents)
         acts.append(act)
     tell(acts, dry_run=dry_run, as_json=as_json)
+
+
+def waiting(
+    application: ApplicationId,
+    past: Annotated[Path | None, typer.Option("--past", help="A past season's bundle, to learn who leaves.")] = None,
+    leaving: Annotated[
+        float | None, typer.Option("--leaving", min=0, max=1, help="Share of holders who leave, instead.")
+    ] = None,
+    draws: Annotated[int, typer.Option("--draws", min=1, max=100_000, help="How many seasons are drawn.")] = 200,
+    seed: Annotated[int, typer.Option("--seed", help="What they are drawn from.")] = 2026,
+    season: SeasonOption = None,
+    state: State = DEFAULT_STATE,
+    db: Db = None,
+    as_json: Json = False,
+) -> None:
+    """Say where an application stands on the waiting list of each fair, how that moved, and its odds. Stores nothing.
+
+    The odds are the share of drawn seasons in which it is given a site. Who leaves is learnt from a past season, or
+    from this one as far as it has gone; without either they are not guessed.
+
+    Example: fairalloc waiting A000042 --past seasons/2025/bundle
+    """
+    life, rounds = loaded_rounds(state, db, season)
+    number = find_application(life.context, application)
+    told = outlook(life, rounds, number, _leaving(life, rounds, past, leaving), draws, seed)
+    if as_json:
+        console.show_json(_outlook_json(told))
+        return
+    fairs = sorted(told.history[0].ranks)
+    rows = [(one.since or "allocation", *(one.ranks[fair] for fair in fairs)) for one in told.history]
+    console.show_table(f"{told.application} waits for {told.period}: rank at each fair", ("since", *fairs), rows)
+    who = told.leaving
+    console.out.print(
+        f"{told.reached} of {told.draws} drawn seasons ({told.reached / told.draws:.0%}) gave it a site; in them"
+        f" {who.offered:.0%} of those with an open offer do not confirm it, {who.confirmed:.0%} of those who have"
+        f" confirmed give it up ({who.source})",
+        soft_wrap=True,
+    )
+
+
+def _leaving(life: SeasonLife, rounds: Rounds, past: Path | None, share: float | None) -> Leaving:
+    if share is not None:
+        return Leaving(share, share, "as given")
+    found = own_leaving(life, rounds) if past is None else past_leaving(read_bundle(past))
+    if found is None:
+        message = "too few offers of this season have come to an end to tell how many leave"
+        raise UsageError("waiting.leaving", message, "name a past season with --past, or a share with --leaving")
+    return found
+
+
+def _outlook_json(told: Outlook) -> dict[str, object]:
+    who = told.leaving
+    return {
+        "application": told.application,
+        "period": told.period,
+        "ranks": [{"act": one.act, "since": one.since, "by_fair": dict(one.ranks)} for one in told.history],
+        "odds": {"reached": told.reached, "draws": told.draws, "share": told.reached / told.draws},
+        "leaving": {"offered": who.offered, "confirmed": who.confirmed, "source": who.source},
+    }

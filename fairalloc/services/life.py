@@ -52,7 +52,7 @@ class SeasonLife:
 
     def __init__(self, store: Store, context: SeasonContext) -> None:
         context.require(Stage.ALLOCATED)
-        self._store, self._context = store, context
+        self._store, self.context = store, context
         season_no = context.record.season_no
         self.acts = [read_act(statement) for statement in store.acts(season_no)]
         self.book = Book.of(store.standings(season_no), self.acts)
@@ -86,7 +86,7 @@ class SeasonLife:
 
     def take(self, act: Act, documents: Mapping[str, bytes] = MappingProxyType({})) -> None:
         """Store an act that was proposed, with its documents, and its calls in the outbox."""
-        context = self._context
+        context = self.context
         season_no = context.record.season_no
         statement = act.statement(context.record.season_id)
         calls = calls_of(act, statement, season_no, self._store.next_seq(season_no))

@@ -38,7 +38,8 @@ class Rounds:
         return WaitingLists(published({**context.inputs, **kept}), context.record.rules_text)
 
     @cached_property
-    def _seed(self) -> bytes:
+    def seed(self) -> bytes:
+        """The seed of the season's lottery."""
         return drawn_seed(self._store, self._context)
 
     def hold(self, life: SeasonLife, about: Round, at: Instant, actor: str) -> tuple[Act, Documents]:
@@ -54,7 +55,7 @@ class Rounds:
             posed = self.lists.pose(about, life.book.states)
         except ValueError as error:
             raise UsageError("round.mechanism", f"season.toml: {error}", "take --order rules") from None
-        request = posed.request(self._seed)
+        request = posed.request(self.seed)
         result = self._solve(request)
         told = outcomes(posed.rules, posed.season.fairs, request.sites, request.candidates, result, request.earlier)
         outcome = outcome_file(told)

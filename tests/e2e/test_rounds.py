@@ -114,6 +114,41 @@ def test_nobody_who_confirmed_is_moved_and_the_audit_passes(season):
     assert json.loads(run_inside(folder, "audit", "bundle", "--json").stdout)["findings"] == []
 
 
+def test_whoever_waits_is_told_its_rank_how_it_moved_and_its_odds(season):
+    """The ranks are counted here once more, from the published tables."""
+    folder, acts = season
+    bundle = folder / "bundle"
+    now = {row["application_id"]: row["status"] for row in csv_rows((bundle / STANDINGS).read_bytes())}
+    rows = csv_rows((bundle / "applications.csv").read_bytes())
+    place = {r["application_id"]: int(r["queue_position"]) for r in csv_rows((bundle / "outcome.csv").read_bytes())}
+    first = {
+        r["application_id"] for r in csv_rows((bundle / "outcome.csv").read_bytes()) if r["status"] == "WAITLISTED"
+    }
+    sites = csv_rows((bundle / "sites.csv").read_bytes())
+    waiting = [row for row in rows if now[row["application_id"]] == "WAITLISTED"]
+    mine = max(waiting, key=lambda row: place[row["application_id"]])
+    name = mine["application_id"]
+    told = json.loads(run_inside(folder, "waiting", name, "--leaving", "0.3", "--draws", "50", "--json").stdout)
+    for moment, still in (("first", first), ("last", {row["application_id"] for row in waiting})):
+        counted = {}
+        for fair in {site["fair_id"] for site in sites}:
+            could = {site["site_id"] for site in sites if site["fair_id"] == fair and _could_stand(mine, site)}
+            ahead = [r for r in rows if r["application_id"] in still and place[r["application_id"]] < place[name]]
+            rivals = [r for r in ahead if any(s["site_id"] in could and _could_stand(r, s) for s in sites)]
+            counted |= {fair: 1 + len(rivals)} if could else {}
+        assert told["ranks"][0 if moment == "first" else -1]["by_fair"] == counted
+    everyone = json.loads(run_inside(folder, "waiting", name, "--leaving", "1", "--draws", "2", "--json").stdout)
+    nobody = json.loads(run_inside(folder, "waiting", name, "--leaving", "0", "--draws", "2", "--json").stdout)
+    assert nobody["odds"]["reached"] in {0, 2}  # where nobody leaves, all drawn seasons are the same
+    assert everyone["odds"]["reached"] == 2
+    learnt = json.loads(run_inside(folder, "waiting", name, "--past", "bundle", "--json").stdout)["leaving"]
+    ends = [act for act in acts if act["kind"] == "expire"]
+    left = sum(len(act["applications"]) for act in ends) + 30
+    assert learnt["offered"] == pytest.approx(left / (left + 30))
+    assert learnt["confirmed"] == 0
+    assert "waits for nothing" in run_inside(folder, "waiting", acts[0]["applications"][0], expect=1).stderr
+
+
 def _changed(folder, tmp_path, change):
     copy = tmp_path / "bundle"
     shutil.copytree(folder / "bundle", copy)
