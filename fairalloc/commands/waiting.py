@@ -80,6 +80,9 @@ def waiting(
         console.show_json(_outlook_json(told))
         return
     fairs = sorted(told.history[0].ranks)
+    if not fairs:
+        console.out.print(f"no site in {told.period} suits {told.application} at the places it chose: it waits in vain")
+        return
     rows = [(one.since or "allocation", *(one.ranks[fair] for fair in fairs)) for one in told.history]
     console.show_table(f"{told.application} waits for {told.period}: rank at each fair", ("since", *fairs), rows)
     who = told.leaving
