@@ -15,6 +15,7 @@ from fairalloc import console
 from fairalloc.commands import (
     applicant,
     auditing,
+    collecting,
     drawing,
     life,
     monitor,
@@ -39,6 +40,8 @@ app = typer.Typer(
 for command in (
     season.run,
     season.synth,
+    collecting.collect,
+    collecting.intake,
     season.import_,
     season.allocate,
     drawing.draw,

@@ -42,6 +42,7 @@ class AdministrationReplay:
     candidate: str = NOBODY
     paused: bool = False
     rights: dict[str, int] = field(default_factory=dict)
+    granted: dict[str, int] = field(default_factory=dict)
     next_seq: int = 0
     head: bytes = b""
     calls: list[AdminCall] = field(default_factory=list)
@@ -61,6 +62,7 @@ class AdministrationReplay:
                 if mask & ~GRANTABLE:
                     self._find("history.right", seq, f"{named(subject)} is given what no key may be given")
                 self.rights[subject] = mask
+                self.granted[subject] = self.granted.get(subject, 0) | mask
                 what = f"gives {named(subject)} {rights_words(mask)}"
             case "AdminProposed":
                 actor, stated = address_at(data, 1), word_at(data, 2)
@@ -104,6 +106,7 @@ class AdministrationReplay:
             candidate=self.candidate,
             paused=self.paused,
             rights=dict(self.rights),
+            granted=dict(self.granted),
             next_seq=self.next_seq,
             head=self.head,
             calls=tuple(self.calls),

@@ -11,6 +11,7 @@ from chain import heads
 from chain.abi import address_at, count_at
 from chain.records import pack
 from chain.replay import SEASON_EVENTS
+from fairalloc.keccak import opening_head
 from fairalloc.ledger import Commit, LedgerCall, OpenSeason, Record, SeasonHead, Submit
 
 
@@ -40,7 +41,7 @@ def computed_heads(
         match call:
             case OpenSeason():
                 of_the_season = call.rules_hash, call.site_count
-                head = heads.opening_head(chain_id, contract, call.season_no, number, author, *of_the_season)
+                head = opening_head(chain_id, contract, call.season_no, number, author, *of_the_season)
             case Submit():
                 items = b"".join(call.commitments)
                 head = heads.next_head(head, heads.submit_payload(call.seq, number, author, applications, items))

@@ -11,13 +11,6 @@ KIND_SUBMIT, KIND_COMMIT, KIND_RECORD, KIND_CLOSE = 1, 2, 3, 4
 KIND_GRANT, KIND_PROPOSE, KIND_ACCEPT, KIND_PAUSE = 5, 6, 7, 8
 
 
-def opening_head(
-    chain_id: int, contract: str, season_no: int, admin_calls: int, actor: str, rules_hash: bytes, site_count: int
-) -> bytes:
-    """The head of a season that was just opened."""
-    return keccak(words(chain_id, int(contract, 16), season_no, admin_calls, int(actor, 16), rules_hash, site_count))
-
-
 def next_head(head: bytes, payload: bytes) -> bytes:
     """The head after a payload."""
     return head_after(head, keccak(payload))

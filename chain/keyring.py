@@ -18,7 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from eth_account import Account
+from eth_account.messages import encode_defunct
 from eth_account.signers.local import LocalAccount
+from eth_keys.exceptions import BadSignature
 from eth_utils.address import to_checksum_address
 
 from fairalloc.durable_files import make_private_folder, replace_file, sync_folder, write_private
@@ -91,6 +93,15 @@ class Keyring:
         signed = self.unlock(name).sign_transaction(dict(transaction))
         return bytes(signed.raw_transaction), bytes(signed.hash)
 
+    def sign_words(self, name: str, words: str) -> tuple[str, bytes]:
+        """The address of a role's key, and its signature over words (EIP-191, so that they can be no transaction).
+
+        Raises:
+            ChainUnavailableError: when the keystore cannot be read with this password.
+        """
+        account = self.unlock(name)
+        return account.address, bytes(account.sign_message(encode_defunct(text=words)).signature)
+
     def unlock(self, name: str) -> LocalAccount:
         """Read a role's key, for signing only.
 
@@ -144,6 +155,14 @@ class Keyring:
 
     def _rounds(self) -> int:
         return RANDOM_STRETCHED if _stored_password(self.folder) == self._password else STRETCHED
+
+
+def signer_of(words: str, signature: bytes) -> str:
+    """The address whose key signed words (EIP-191); empty where the signature is none."""
+    try:
+        return str(Account.recover_message(encode_defunct(text=words), signature=signature))
+    except (ValueError, TypeError, BadSignature):
+        return ""
 
 
 def end_password_change(folder: Path) -> None:

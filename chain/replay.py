@@ -20,6 +20,7 @@ from chain.administration import ADMINISTRATION_EVENTS, AdministrationReplay, na
 from chain.records import unpack
 from chain.rights import MAY_CLOSE, MAY_COMMIT, MAY_OPEN, MAY_SUBMIT
 from fairalloc.findings import Finding
+from fairalloc.keccak import opening_head
 from fairalloc.ledger import TRANSITION_DTYPE, History, RecordedCall, RecordedCommit, SeasonNo, Topic
 from fairalloc.reasons import Reason
 from fairalloc.status import HOLDS_SITE, NO_STATUS, TRANSITIONS, Status
@@ -148,7 +149,7 @@ class _Replay:
             self._find("history.sequence", 0, "the season is opened twice")
             return
         self.rules_hash, self.site_count, self.stated = rules_hash, site_count, stated
-        self.head = heads.opening_head(
+        self.head = opening_head(
             self.chain_id, self.contract, self.season_no, admin_calls, actor, rules_hash, site_count
         )
         self.payload_hash = self.head

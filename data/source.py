@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from data.importers import read_season
+from data.importers import read_handed, read_places, read_season
 from data.synthetic import synthesize
-from fairalloc.errors import UsageError
+from fairalloc.collection import Collected, Shelf
+from fairalloc.errors import StateConflictError, UsageError
 from fairalloc.model import SeasonInput
 from fairalloc.rules import Rules, parse_rules, read_rules
 
@@ -27,3 +29,31 @@ def season_input(
         return parse_rules(made.rules_text), made.rules_text, made.season
     rules, rules_text = read_rules(folder)
     return rules, rules_text, read_season(folder, rules, skip_invalid=skip_invalid)
+
+
+def collected_input(
+    folder: Path, rules: Rules, versions: Sequence[Collected], counted: Sequence[Collected]
+) -> SeasonInput:
+    """The input of a season whose applications were collected; an applications.csv may lie there too.
+
+    Args:
+        folder: of the season's files.
+        rules: that were read from there.
+        versions: all that was collected.
+        counted: the versions that count.
+
+    Raises:
+        StateConflictError: when the folder's applications.csv has rows that were never collected.
+        InvalidDataError: when the folder's files have defects, or what was collected has by now.
+    """
+    file = folder / "applications.csv"
+    if file.exists():
+        shelf = Shelf(versions)
+        handed = read_handed(file, rules, read_places(folder, rules), skip_invalid=False).handed
+        if left := [one.line for one in handed if shelf.known(one) is None]:
+            raise StateConflictError(
+                "collect.uncollected",
+                f"{file.name} has {len(left)} rows that were never collected, the first in line {left[0]}",
+                "run `fairalloc collect` before the campaign closes, or take the rows out",
+            )
+    return read_season(folder, rules, collected=counted)

@@ -295,12 +295,16 @@ class AdminCall:
 
 @dataclass(frozen=True, slots=True)
 class Administration:
-    """Who may do what on a contract after its last log; addresses in lower case, ``rights`` as the contract's masks."""
+    """Who may do what on a contract after its last log; addresses in lower case, ``rights`` as the contract's masks.
+
+    ``granted`` has all that a key could ever do, whatever was taken from it since.
+    """
 
     admin: str = NOBODY
     candidate: str = NOBODY
     paused: bool = False
     rights: Mapping[str, int] = field(default_factory=dict)
+    granted: Mapping[str, int] = field(default_factory=dict)
     next_seq: int = 0
     head: bytes = b""
     calls: tuple[AdminCall, ...] = ()

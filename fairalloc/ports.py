@@ -5,11 +5,14 @@ Every method raises only :class:`fairalloc.errors.FairallocError` for what a use
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from fairalloc.collection import Collected
+from fairalloc.instants import Instant
 from fairalloc.ledger import (
     ApplicationNo,
     ChainIdentity,
@@ -100,6 +103,29 @@ class Answer(StrEnum):
     CHEAP = "cheap"
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which versions matter for what is handed in: those of the applications, of the applicants, of the requests."""
+
+    applications: Collection[str]
+    applicants: Collection[str]
+    requests: Collection[bytes]
+
+
+class OpenCollection(Protocol):
+    """A season's collection inside one transaction that nobody else writes beside."""
+
+    @property
+    def last(self) -> tuple[int, Instant]:
+        """The last arrival number and when it was received; zeros where nothing was."""
+
+    def versions(self, wanted: Wanted | None = None) -> Sequence[Collected]:
+        """All versions in the order of their arrival, or those that are wanted."""
+
+    def add(self, versions: Sequence[Collected]) -> None:
+        """Keep further versions; they are there once the transaction has ended."""
+
+
 class Store(Protocol):
     """The database. Every method that writes is one transaction: all of it happens or nothing."""
 
@@ -119,8 +145,18 @@ class Store(Protocol):
         *,
         season_no: SeasonNo,
         calls: Sequence[LedgerCall],
+        collected: int = 0,
     ) -> SeasonRecord:
-        """Store a whole season at stage IMPORTED, every application SUBMITTED, with the calls that register them."""
+        """Store a whole season at stage IMPORTED, every application SUBMITTED, with the calls that register them.
+
+        ``collected``: how many versions its collection must have at that moment.
+        """
+
+    def collecting(self, season_id: str) -> AbstractContextManager[OpenCollection]:
+        """A transaction on a season's collection, refused where the season is registered; an error undoes it."""
+
+    def collected(self, season_id: str) -> Sequence[Collected]:
+        """All versions of a season's applications that were collected, in the order of their arrival."""
 
     def next_season_no(self) -> SeasonNo:
         """The number that the next season will get."""

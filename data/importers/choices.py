@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from data.importers.sheet import Sheet
+from data.importers.table import Table
 
 MAX_CHOICES = 200
 """With this and the limit of fair names, what an applicant is told fits into a CSV field that any program reads."""
@@ -12,10 +12,10 @@ MAX_CHOICES = 200
 _Problem = tuple[str, str, str]
 
 
-def check_choices(sheet: Sheet, fairs: frozenset[str], stalls: frozenset[tuple[str, str, str]]) -> None:
+def check_choices(table: Table, fairs: frozenset[str], stalls: frozenset[tuple[str, str, str]]) -> None:
     """Report every application whose choices name what is not there, repeat themselves or go on after `*`."""
     known: dict[tuple[str, str], _Problem | None] = {}
-    rows = zip(sheet.frame["choices"].tolist(), sheet.frame["period"].tolist(), strict=True)
+    rows = zip(table.cells("choices"), table.cells("period"), strict=True)
     for index, (text, period) in enumerate(rows):
         choices = text.split("|") if text else []
         for choice in choices:
@@ -23,7 +23,7 @@ def check_choices(sheet: Sheet, fairs: frozenset[str], stalls: frozenset[tuple[s
                 known[choice, period] = _choice_problem(choice, period, fairs, stalls)
         found = next((wrong for choice in choices if (wrong := known[choice, period])), _list_problem(choices))
         if found is not None:
-            sheet.report(index, "choices", text, *found)
+            table.report(index, "choices", text, *found)
 
 
 def _choice_problem(

@@ -5,36 +5,38 @@ from __future__ import annotations
 import csv
 import io
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from data.importers.table import CONTROL, FORMULA, MAX_CELL, WHOLE, Table, wrong_items
 from fairalloc.errors import Defect, InvalidDataError
-
-MAX_CELL = 4_000
-"""Characters in a cell; choices of a hundred fairs stay far below."""
 
 Mask = npt.NDArray[np.bool_]
 
 # Anything a cell may not begin or end with, found in the raw text before any cell is looked at one by one.
-_SUSPICIOUS = re.compile(r"(?:^|[,\"\n])[=+\-@\s]|\s(?:[,\"\n\r]|$)|[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
-_FORMULA = r"[=+\-@\t\r]"
-_CONTROL = r"[\x00-\x1f\x7f]"
+_SUSPICIOUS = re.compile(r"(?:^|[,\"\n])[=+\-@\s]|\s(?:[,\"\n\r]|$)|[\x00-\x09\x0b\x0c\x0e-\x1f\x7f]|\r(?!\n)")
 
 
-class Sheet:
-    """A file that has been read. ``good`` tells which rows nothing has been found wrong with."""
+class Sheet(Table):
+    """A file that has been read."""
 
     def __init__(self, name: str, frame: pd.DataFrame, lines: npt.NDArray[np.int64], *, suspicious: bool) -> None:
-        self.name = name
+        super().__init__(name, lines, np.ones(len(frame), dtype=np.bool_))
         self.frame = frame
-        self.lines = lines
-        self.good: Mask = np.ones(len(frame), dtype=np.bool_)
-        self.defects: list[Defect] = []
         self._suspicious = suspicious
+
+    def cells(self, column: str) -> list[str]:
+        """See :class:`Table`."""
+        return list(self.frame[column])
+
+    def good_rows(self, columns: Sequence[str]) -> Iterator[tuple[str, ...]]:
+        """See :class:`Table`."""
+        good = self.frame[self.good]
+        yield from zip(*(good[column].tolist() for column in columns), strict=True)
 
     def flag(self, wrong: Mask | pd.Series, column: str, code: str, message: str, remedy: str) -> None:
         """Report a defect for every row of the mask."""
@@ -42,15 +44,8 @@ class Sheet:
             value = str(self.frame[column].iloc[index]) if column else ""
             self.report(index, column, value, code, message, remedy)
 
-    def report(self, index: int, column: str, value: str, code: str, message: str, remedy: str) -> None:
-        """Report a defect of one row."""
-        shown = value if len(value) <= 60 else value[:57] + "..."
-        line = int(self.lines[index])
-        self.defects.append(Defect(self.name, line, column, shown, f"import.{code}", message, remedy))
-        self.good[index] = False
-
     def check_cells(self, text_columns: Collection[str]) -> None:
-        """What holds for every cell: no formulas in text, no blanks around, no control characters, not too long."""
+        """See :class:`Table`."""
         for column in self.frame.columns:
             cells = self.frame[column]
             too_long = cells.str.len() > MAX_CELL
@@ -60,58 +55,69 @@ class Sheet:
                 continue
             blanks = cells.str.strip() != cells
             self.flag(blanks, column, "blanks", "has blanks before or after the value", "remove them")
-            control = cells.str.contains(_CONTROL, regex=True) & ~blanks
+            control = cells.str.contains(CONTROL, regex=True) & ~blanks
             self.flag(control, column, "control", "has a line break or control character in it", "remove it")
             if column in text_columns:
-                formula = cells.str.match(_FORMULA) & ~blanks & ~control
+                formula = cells.str.match(FORMULA) & ~blanks & ~control
                 remedy = "remove the first character, or write the value as text"
                 self.flag(formula, column, "formula", "begins like a spreadsheet formula", remedy)
 
     def required(self, columns: Collection[str]) -> None:
-        """These columns are never blank."""
+        """See :class:`Table`."""
         for column in columns:
             self.flag(self.frame[column] == "", column, "blank", "is blank", "fill it in")
 
     def matches(self, column: str, pattern: str, code: str, message: str, remedy: str) -> None:
-        """The column has this form, or is blank (where that is not allowed, :meth:`required` says so)."""
+        """See :class:`Table`."""
         cells = self.frame[column]
         self.flag((cells != "") & ~cells.str.fullmatch(pattern), column, code, message, remedy)
 
     def known(self, column: str, names: Collection[str], code: str, what: str, remedy: str) -> None:
-        """The column names something that is known; blanks are not asked here."""
+        """See :class:`Table`."""
         cells = self.frame[column]
         self.flag((cells != "") & ~cells.isin(list(names)), column, code, f"names {what}", remedy)
 
     def known_items(self, column: str, names: Collection[str], code: str, what: str, remedy: str) -> None:
-        """Every item of the list in the column is known and stands once."""
+        """See :class:`Table`."""
         allowed = frozenset(names)
         # Lists repeat: each different one is looked at once.
         codes, texts = pd.factorize(self.frame[column])
         for number, text in enumerate(texts):
-            items = str(text).split("|") if text else []
-            rows = None
-            unknown = [item for item in items if item not in allowed]
-            if unknown or len(set(items)) < len(items):
-                rows = codes == number
-            if rows is not None and unknown:
-                self.flag(rows, column, code, f"names {what}: {unknown[0]!r}", remedy)
-            elif rows is not None:
-                self.flag(rows, column, "repeated", "names the same thing twice", "remove the repetition")
+            unknown, repeated = wrong_items(str(text), allowed)
+            if unknown:
+                self.flag(codes == number, column, code, f"names {what}: {unknown[0]!r}", remedy)
+            elif repeated:
+                self.flag(codes == number, column, "repeated", "names the same thing twice", "remove the repetition")
+
+    def known_under(
+        self, column: str, above: str, names: Mapping[str, Collection[str]], code: str, what: str, remedy: str
+    ) -> None:
+        """See :class:`Table`."""
+        for name, listed in names.items():
+            if listed:
+                wrong = (self.frame[above] == name) & ~self.frame[column].isin(list(listed))
+                self.flag(wrong, column, code, f"is not {what} of {name}", remedy)
 
     def unique(self, columns: Sequence[str], code: str, message: str, remedy: str) -> None:
-        """These columns together never repeat; every repetition after the first is a defect."""
+        """See :class:`Table`."""
         repeated = self.frame.duplicated(subset=list(columns), keep="first")
         self.flag(repeated, columns[-1], code, message, remedy)
 
     def integer(self, column: str, low: int, high: int) -> None:
-        """The column is a whole number in a range, or blank (where that is not allowed, :meth:`required` says so)."""
+        """See :class:`Table`."""
         cells = self.frame[column]
-        shaped = cells.str.fullmatch(r"-?[0-9]{1,19}")
+        shaped = cells.str.fullmatch(WHOLE)
         self.flag((cells != "") & ~shaped, column, "integer", "is not a whole number", "write digits only")
         remedy = f"write a number from {low} to {high}"
         for index, (cell, number) in enumerate(zip(cells.tolist(), shaped.tolist(), strict=True)):
             if number and not low <= int(cell) <= high:
                 self.report(index, column, cell, "range", f"is not within {low} to {high}", remedy)
+
+    def ordered(self, low: str, high: str, code: str, message: str, remedy: str) -> None:
+        """See :class:`Table`."""
+        whole = (self.frame[column].where(self.frame[column].str.fullmatch(WHOLE)) for column in (low, high))
+        least, most = (pd.to_numeric(cells, errors="coerce") for cells in whole)
+        self.flag(least > most, high, code, message, remedy)
 
 
 def read_sheet(folder: Path, name: str, columns: Sequence[str]) -> Sheet:
@@ -124,7 +130,8 @@ def read_sheet(folder: Path, name: str, columns: Sequence[str]) -> Sheet:
     rows, lines = _rows(name, text)
     header = [column.strip() for column in rows[0]]
     _check_header(name, header, columns)
-    suspicious = _SUSPICIOUS.search(text) is not None
+    # A row that goes over several lines has a line break in a cell.
+    suspicious = _SUSPICIOUS.search(text) is not None or len(rows) != len(text.splitlines())
     return _sheet(name, header, rows[1:], np.array(lines[1:], dtype=np.int64), suspicious=suspicious)
 
 

@@ -12,6 +12,7 @@ from data.store.tables import (
     ActTable,
     ApplicantTable,
     ApplicationTable,
+    CollectedTable,
     DocumentTable,
     EarlierTable,
     FairTable,
@@ -37,6 +38,7 @@ APPLICANT, APPLICATION, SALT = _table(ApplicantTable), _table(ApplicationTable),
 INCUMBENT, STANDING, TRANSITION = _table(IncumbentTable), _table(StandingTable), _table(TransitionTable)
 OUTBOX, SIGNING, PIN, DOCUMENT = _table(OutboxTable), _table(SigningTable), _table(PinTable), _table(DocumentTable)
 PREALLOCATION, EARLIER, ACT = _table(PreallocationTable), _table(EarlierTable), _table(ActTable)
+COLLECTED = _table(CollectedTable)
 
 
 def insert(connection: Connection, table: Table, season_no: int, values: Iterable[Mapping[str, Any]]) -> None:

@@ -14,9 +14,10 @@ from itertools import groupby
 from typing import Any
 
 from sqlalchemy import Connection, Engine, RowMapping, Select, Table, bindparam, func, select
-from sqlalchemy.exc import DatabaseError, IntegrityError
 
 from data.store import outbox, rows
+from data.store.collected import SqlCollection, require_count, require_unregistered
+from data.store.failures import words
 from data.store.schema import (
     ACT,
     APPLICANT,
@@ -34,7 +35,8 @@ from data.store.schema import (
     TRANSITION,
     insert,
 )
-from fairalloc.errors import FairallocError, StateConflictError
+from fairalloc.collection import Collected
+from fairalloc.errors import StateConflictError
 from fairalloc.ledger import (
     ApplicationNo,
     ChainIdentity,
@@ -89,6 +91,7 @@ class SqlStore:
         *,
         season_no: SeasonNo,
         calls: Sequence[LedgerCall],
+        collected: int = 0,
     ) -> SeasonRecord:
         """See :class:`fairalloc.ports.Store`."""
         record = SeasonRecord(season_no, season_id, Stage.IMPORTED, rules_text, source_digest)
@@ -96,6 +99,7 @@ class SqlStore:
         submissions = [call for call in calls if isinstance(call, Submit)]
         seqs = [call.seq for call in submissions for _ in call.commitments]
         with self._write() as connection:
+            require_count(connection, season_id, collected)
             head = {"season_id": season_id, "stage": Stage.IMPORTED.value, "rules_text": rules_text}
             insert(connection, SEASON, season_no, [{**head, "source_digest": source_digest}])
             insert(connection, FAIR, season_no, map(rows.fair_row, season.fairs))
@@ -126,6 +130,22 @@ class SqlStore:
             )
             insert(connection, OUTBOX, season_no, map(rows.outbox_row, calls))
         return record
+
+    @contextmanager
+    def collecting(self, season_id: str) -> Iterator[SqlCollection]:
+        """See :class:`fairalloc.ports.Store`.
+
+        Raises:
+            StateConflictError: when the season is registered.
+        """
+        with self._write() as connection:
+            require_unregistered(connection, season_id)
+            yield SqlCollection(connection, season_id)
+
+    def collected(self, season_id: str) -> Sequence[Collected]:
+        """See :class:`fairalloc.ports.Store`."""
+        with self._connect() as connection:
+            return SqlCollection(connection, season_id).versions()
 
     def load_input(self, season_no: SeasonNo) -> SeasonInput:
         """See :class:`fairalloc.ports.Store`."""
@@ -311,28 +331,13 @@ class SqlStore:
 
     @contextmanager
     def _connect(self) -> Iterator[Connection]:
-        with _words(), self._engine.connect() as connection:
+        with words(), self._engine.connect() as connection:
             yield connection
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
-        with _words(), self._engine.begin() as connection:
+        with words(), self._engine.begin() as connection:
             yield connection
-
-
-@contextmanager
-def _words() -> Iterator[None]:
-    """Database errors as something a user can act on."""
-    try:
-        yield
-    except IntegrityError as error:
-        raise StateConflictError(
-            "store.conflict", f"the database refuses the change: {error.orig}", "start the command again"
-        ) from None
-    except DatabaseError as error:
-        raise FairallocError(
-            "store.unavailable", f"the database cannot be used: {error.orig}", "check the disk and --db, then try again"
-        ) from None
 
 
 def _go_on(connection: Connection, season_no: int, calls: Sequence[LedgerCall]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import BigInteger, Column, LargeBinary, Text, UniqueConstraint
+from sqlalchemy import BigInteger, Column, Index, LargeBinary, Text, UniqueConstraint
 from sqlmodel import Field, SQLModel
 
 
@@ -202,3 +202,30 @@ class ActTable(SQLModel, table=True):
     season_no: int = Field(primary_key=True, foreign_key="season.season_no")
     number: int = Field(primary_key=True)
     statement: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+
+class CollectedTable(SQLModel, table=True):
+    """See :class:`fairalloc.collection.Collected`. Its season is known by its id: it is not registered yet."""
+
+    __tablename__ = "collected"
+    season_id: str = Field(primary_key=True)
+    arrival_no: int = Field(primary_key=True)
+    application_id: str
+    applicant_id: str
+    version: int
+    amends: int | None
+    received_at: int = Field(sa_column=Column(BigInteger, nullable=False))
+    source: str
+    record: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    salt: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    commitment: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    rules_hash: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+    request: bytes | None = Field(sa_column=Column(LargeBinary))
+    seal: bytes = Field(sa_column=Column(LargeBinary, nullable=False))
+
+    __table_args__ = (
+        UniqueConstraint("season_id", "application_id", "version"),
+        UniqueConstraint("season_id", "amends"),
+        UniqueConstraint("season_id", "request"),
+        Index("ix_collected_applicant", "season_id", "applicant_id"),
+    )

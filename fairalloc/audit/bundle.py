@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from fairalloc.audit.acts import act_findings, act_overrides
+from fairalloc.audit.collected import audit_published_collection
 from fairalloc.audit.draws import Draws, draw_findings, draw_remarks
 from fairalloc.audit.register import audit_published_register
 from fairalloc.audit.verdict import Audit
@@ -63,6 +64,7 @@ def _recomputed(audit: Audit, files: Mapping[str, bytes], check: CheckFiles) -> 
     audit.book = book = published(files)
     audit.add("public numbers", len(book.applications) + len(book.sites), coded("bundle.numbering", _numbers(book)))
     audit_published_register(audit, book, files)
+    audit_published_collection(audit, book, files)
     audit.add("screening recomputed", len(book.applications), coded("bundle.screening", _screening(book)))
     stated = json.loads(files[MANIFEST])["statements"]
     draws = Draws.of(book.rules, stated)

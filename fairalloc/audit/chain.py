@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from fairalloc.audit.acts import recorded_act_findings
+from fairalloc.audit.collected import audit_chain_collection
 from fairalloc.audit.draws import Draws, recorded_findings
 from fairalloc.audit.overrides import administration_remark, recorded_overrides
 from fairalloc.audit.register import audit_chain_register
@@ -71,6 +72,7 @@ def audit_chain(
         audit.add("commitments before decisions", len(history.commits), commits)
         audit.add("acts on chain", len(history.fixed(Topic.ACT)), recorded_act_findings(files, history))
         audit_chain_register(audit, book, files, history)
+        audit_chain_collection(audit, files, history)
         audit.add("times and deadlines", len(history.transitions), _times(book, history))
         audit.add("statuses on chain", len(history.status) - 1, _statuses(book, files, history))
         audit.remarks.append(administration_remark(history))

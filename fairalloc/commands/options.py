@@ -27,6 +27,9 @@ Confirmations = Annotated[
 ]
 SkipInvalid = Annotated[Path | None, typer.Option("--skip-invalid", help="Leave out bad rows and list them in a file.")]
 Export = Annotated[Path | None, typer.Option("--export", help="Audit against a chain export, on a node of our own.")]
+BeforeClosing = Annotated[
+    bool, typer.Option("--before-closing", help="Register what was collected although the campaign is still open.")
+]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, store nothing.")]
 At = Annotated[str | None, typer.Option("--at", help="When, e.g. 2026-04-01T12:00:00+02:00; now if left out.")]
 Actor = Annotated[str, typer.Option("--actor", help="Who records it: an office, not a person; it is published.")]

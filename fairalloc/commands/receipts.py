@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -11,6 +11,7 @@ import typer
 from typer.core import TyperGroup
 
 from fairalloc import console
+from fairalloc.audit import Audit, recorded_at
 from fairalloc.bundle.folder import read_bundle
 from fairalloc.commands.options import DEFAULT_STATE, Db, Export, Json, Rpc, SeasonOption, State
 from fairalloc.commands.workspace import CODE_HASH, Workspace
@@ -28,6 +29,13 @@ from fairalloc.receipt import (
     receipt_files,
     render_receipt,
 )
+from fairalloc.receipt.acknowledgement import (
+    Acknowledgement,
+    check_acknowledgement,
+    read_acknowledgement,
+    words_to_sign,
+)
+from fairalloc.receipt.against_collected import check_collected, check_opener, check_recorded
 from fairalloc.receipt.reading import record_file
 from fairalloc.services import receipting
 from fairalloc.services.context import SeasonContext, find_application, find_season
@@ -102,8 +110,20 @@ def verify(
 ) -> None:
     """Check a receipt against a published head, a bundle or a node, and tell what each step proves.
 
+    An acknowledgement of the intake is checked by its signature, and against a bundle, with a node or without.
+
     Example: fairalloc receipt verify A000042.receipt.json --bundle out/season
     """
+    if (told := read_acknowledgement(file)) is not None:
+        if head is not None or (bundle is None and (rpc is not None or export is not None)):
+            raise UsageError(
+                "receipt.acknowledgement",
+                "an acknowledgement was given before its season was on chain, so it names no contract and no head",
+                "name the published files with --bundle, and with them a node or an export",
+            )
+        files = None if bundle is None else read_bundle(bundle)
+        _tell_acknowledgement(told, files, rpc, export, as_json=as_json)
+        return
     wanted = None if head is None else _head(head)
     receipt = read_receipt(file)
     steps = check_receipt(receipt)
@@ -116,20 +136,50 @@ def verify(
     if wanted is None and bundle is None and rpc is None and export is None:
         words = "the receipt was held against nothing: name what was published with --bundle, --head, --rpc or --export"
         steps.append(Step("something published", "", (Finding("receipt.unknown", file.name, words),)))
-    _tell(receipt, steps, as_json=as_json)
+    _tell({"application": receipt.label, "season": receipt.season_id}, steps, as_json=as_json)
 
 
 def _on_chain(receipt: Receipt, rpc: str | None, export: Path | None) -> list[Step]:
     """The steps against a node by its URL, or one that executes an export."""
     from chain.client import LedgerClient
-    from chain.node.export import replica
-    from chain.rpc_node import RpcNode
 
-    own: AbstractContextManager[Node] = replica(export) if export is not None else closing(RpcNode(rpc or ""))
-    with own as node:
+    with _node(rpc, export) as node:
         ledger = LedgerClient(node, receipt.chain.contract)
         history = ledger.history(SeasonNo(receipt.chain.season_no))
         return check_chain(receipt, ledger.identity(), history, CODE_HASH)
+
+
+def _node(rpc: str | None, export: Path | None) -> AbstractContextManager[Node]:
+    from chain.node.export import replica
+    from chain.rpc_node import RpcNode
+
+    return replica(export) if export is not None else closing(RpcNode(rpc or ""))
+
+
+def _tell_acknowledgement(
+    told: Acknowledgement, files: Mapping[str, bytes] | None, rpc: str | None, export: Path | None, *, as_json: bool
+) -> None:
+    from chain.keyring import signer_of
+
+    steps = check_acknowledgement(told, signer_of(words_to_sign(told.seal.root), bytes.fromhex(told.seal.signature)))
+    if files is not None:
+        steps += check_collected(told, files)
+        on_chain = rpc is not None or export is not None
+        steps += _recorded(told, files, rpc, export) if on_chain else [check_opener(told, files)]
+    _tell({"application": told.record.application_id, "season": told.season}, steps, as_json=as_json)
+
+
+def _recorded(told: Acknowledgement, files: Mapping[str, bytes], rpc: str | None, export: Path | None) -> list[Step]:
+    """The steps of an acknowledgement against the node on which a bundle says that it is recorded."""
+    from chain.client import LedgerClient
+    from chain.rights import MAY_SUBMIT
+
+    contract, season_no = recorded_at(files, Audit())
+    with _node(rpc, export) as node:
+        ledger = LedgerClient(node, contract)
+        identity, history = ledger.identity(), ledger.history(season_no)
+    registrars = {key for key, mask in history.administration.granted.items() if mask & MAY_SUBMIT}
+    return check_recorded(told, files, identity, history, CODE_HASH, registrars)
 
 
 def _file(receipt: Receipt) -> Path:
@@ -165,7 +215,7 @@ def _write(receipt: Receipt, file: Path) -> dict[str, Path]:
     return written
 
 
-def _tell(receipt: Receipt, steps: Sequence[Step], *, as_json: bool) -> None:
+def _tell(whose: Mapping[str, str], steps: Sequence[Step], *, as_json: bool) -> None:
     """A receipt's check, step by step with what each proves, and the exit code for what was found.
 
     Raises:
@@ -174,7 +224,6 @@ def _tell(receipt: Receipt, steps: Sequence[Step], *, as_json: bool) -> None:
     findings = [finding for step in steps for finding in step.findings]
     verdict = "failed" if findings else "passed"
     if as_json:
-        told = {"application": receipt.label, "season": receipt.season_id, "verdict": verdict}
         rows = [
             {
                 "step": step.name,
@@ -184,9 +233,16 @@ def _tell(receipt: Receipt, steps: Sequence[Step], *, as_json: bool) -> None:
             }
             for step in steps
         ]
-        console.show_json({**told, "steps": rows, "findings": [console.finding_json(finding) for finding in findings]})
+        console.show_json(
+            {
+                **whose,
+                "verdict": verdict,
+                "steps": rows,
+                "findings": [console.finding_json(finding) for finding in findings],
+            }
+        )
     else:
-        console.out.print(f"Receipt {receipt.label}, season {receipt.season_id}", style="bold", markup=False)
+        console.out.print(f"Receipt {whose['application']}, season {whose['season']}", style="bold", markup=False)
         for step in steps:
             words = f"FAILED {step.name}" if step.findings else f"ok     {step.name}: {step.proves}"
             console.out.print(words, markup=False, soft_wrap=True)

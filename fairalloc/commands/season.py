@@ -11,8 +11,10 @@ import typer
 
 from fairalloc import console
 from fairalloc.bundle.folder import read_bundle, write_bundle
+from fairalloc.commands.collecting import given_facts, season_given
 from fairalloc.commands.options import (
     DEFAULT_STATE,
+    BeforeClosing,
     Confirmations,
     Db,
     Fees,
@@ -48,6 +50,7 @@ def run(
     rpc: Rpc = None,
     fees: Fees = FeeMode.AUTO,
     confirmations: Confirmations = "0",
+    before_closing: BeforeClosing = False,
     as_json: Json = False,
 ) -> None:
     """Run a whole season: import, screen, allocate, record on chain, audit, report.
@@ -56,14 +59,13 @@ def run(
 
     Example: fairalloc run --synthetic 20000 --out out/season
     """
-    from data.source import season_input
-
     watch = Stopwatch()
     workspace = Workspace(state, db, rpc, fees, confirmations)
     with watch.lap("import"):
-        rules, rules_text, season = season_input(season_dir, synthetic, seed, skip_invalid)
+        given = season_given(workspace, season_dir, synthetic, seed, skip_invalid, before_closing=before_closing)
+        rules, season = given.rules, given.season
         tools = workspace.tools()
-        context = register(tools.store, rules, rules_text, season)
+        context = register(tools.store, rules, given.rules_text, season, given.collected)
     with workspace.chain().ledger(tools.store.pinned(context.record.season_no)) as ledger:
         console.err.print(
             f"season {rules.season.id}: {len(season.applications):,} applications, node {ledger.identity().node}"
@@ -100,21 +102,23 @@ def import_(
     season_dir: Folder,
     skip_invalid: SkipInvalid = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check only, store nothing.")] = False,
+    before_closing: BeforeClosing = False,
     state: State = DEFAULT_STATE,
     db: Db = None,
     as_json: Json = False,
 ) -> None:
-    """Check a season's files and register it: all or nothing.
+    """Check a season's files and register it, with what was collected for it: all or nothing.
 
     Example: fairalloc import seasons/2026 --dry-run
     """
-    from data.source import season_input
-
-    rules, rules_text, season = season_input(season_dir, None, 0, skip_invalid)
+    workspace = Workspace(state, db, None)
+    given = season_given(workspace, season_dir, None, 0, skip_invalid, before_closing=before_closing)
+    rules, season = given.rules, given.season
     facts: dict[str, object] = {"fairs": len(season.fairs), "sites": len(season.sites)}
     facts |= {"applicants": len(season.applicants), "applications": len(season.applications)}
+    facts |= given_facts(given)
     if not dry_run:
-        register(Workspace(state, db, None).store(), rules, rules_text, season)
+        register(workspace.store(), rules, given.rules_text, season, given.collected)
     facts["stored"] = "no" if dry_run else "yes"
     console.show(f"Season {rules.season.id}", facts, as_json=as_json)
 
@@ -127,6 +131,7 @@ def allocate(
     keep: Annotated[
         Path | None, typer.Option("--keep", help="An earlier bundle: who holds a site there keeps it, at equal goals.")
     ] = None,
+    before_closing: BeforeClosing = False,
     state: State = DEFAULT_STATE,
     db: Db = None,
     rpc: Rpc = None,
@@ -138,12 +143,11 @@ def allocate(
 
     Example: fairalloc allocate seasons/2026 --out out/2026 --no-chain
     """
-    from data.source import season_input
-
     watch, workspace = Stopwatch(), Workspace(state, db, rpc, fees, confirmations)
     tools = workspace.tools()
     if season_dir is not None:
-        context = register(tools.store, *season_input(season_dir, None, 0, None))
+        given = season_given(workspace, season_dir, None, 0, None, before_closing=before_closing)
+        context = register(tools.store, given.rules, given.rules_text, given.season, given.collected)
     else:
         context = SeasonContext.load(tools.store, find_season(tools.store, season))
     held = None if keep is None else Held.of(read_bundle(keep), context)

@@ -134,6 +134,15 @@ class Duplicates(Rule):
     """Of applications of one applicant for the same period, category, group and choices only the first counts."""
 
 
+class Amendments(Rule):
+    """Whether an application that was amended before the closing keeps its place, or takes the amendment's time.
+
+    One that was only handed in again with its documents keeps it anyway.
+    """
+
+    place: Literal["keep", "new"] = "new"
+
+
 class ApplicationCap(Rule):
     """At most ``max_applications`` of an applicant take part per period or season; the earliest submitted ones do.
 
@@ -161,6 +170,7 @@ class Rules(Strict):
     regions: Regions | None = None
     documents: Documents | None = None
     duplicates: Duplicates | None = None
+    amendments: Amendments | None = None
     application_caps: tuple[ApplicationCap, ...] = ()
     pools: tuple[Pool, ...] = ()
     caps: tuple[Cap, ...] = ()
@@ -247,6 +257,11 @@ class Rules(Strict):
         return tuple(cap for cap in self.caps if cap.effect == "forbid")
 
     @property
+    def amendments_keep(self) -> bool:
+        """Whether an amendment of any kind keeps the application's place."""
+        return self.amendments is not None and self.amendments.place == "keep"
+
+    @property
     def own_sites(self) -> frozenset[str]:
         """The categories that stand only on sites that name them."""
         return frozenset(category.id for category in self.categories if category.own_sites)
@@ -317,7 +332,15 @@ class Rules(Strict):
     def rules(self) -> tuple[Rule, ...]:
         """Every rule that decides something, in the order of the file format."""
         single = (self.campaign, self.mechanism, self.priority, self.lottery)
-        might_be = (self.regions, self.documents, self.duplicates, self.spacing, self.quota_queue, self.offers)
+        might_be = (
+            self.regions,
+            self.documents,
+            self.duplicates,
+            self.amendments,
+            self.spacing,
+            self.quota_queue,
+            self.offers,
+        )
         optional = tuple(rule for rule in might_be if rule is not None)
         capping = (
             *self.application_caps,

@@ -8,6 +8,7 @@ from dataclasses import asdict
 
 from fairalloc.acts import ActKind, Book, read_act
 from fairalloc.bundle.acts import ACTS, STANDINGS, acts_file, standings_file
+from fairalloc.bundle.collected import COLLECTED, collected_file
 from fairalloc.bundle.folder import MANIFEST, manifest_file
 from fairalloc.bundle.register import COMMITMENTS, HEADS, commitments_file, heads_file
 from fairalloc.bundle.statements import one_or_all
@@ -36,6 +37,8 @@ def bundle_files(store: Store, context: SeasonContext, ledger: Ledger | None) ->
         standing = Book.of(store.standings(season_no))
         files |= {ACTS: acts_file(acts), STANDINGS: standings_file(standing.states, site_ids)}
         files |= {name: store.document(season_no, name) or b"" for name in _round_files(acts)}
+    if collected := store.collected(context.record.season_id):
+        files[COLLECTED] = collected_file(collected, context.rules.campaign.closes, context.numbers.applications)
     frozen, drawn = freezes(store, season_no), draws(store, season_no)
     given = json.loads(store.document(season_no, ALLOCATION) or b"{}")
     statements = {"freeze": one_or_all(frozen), "allocation": given}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +12,7 @@ from pathlib import Path
 from fairalloc.allocation import Solve
 from fairalloc.audit import Audit, audit_bundle, audit_chain, audit_database, audit_stored_register
 from fairalloc.bundle.folder import PAGE, write_bundle, write_timings
+from fairalloc.collection import Collected
 from fairalloc.ledger import History, SeasonNo
 from fairalloc.model import SeasonInput
 from fairalloc.ports import CheckFiles, Ledger, Stage, Store
@@ -54,9 +55,11 @@ class Tools:
     pace: Pace = field(default_factory=Pace)
 
 
-def register(store: Store, rules: Rules, rules_text: str, season: SeasonInput) -> SeasonContext:
-    """Store a season, where it is not there yet, with salts from the system's randomness."""
-    return SeasonContext.of(import_season(store, rules, rules_text, season, os.urandom), rules, season)
+def register(
+    store: Store, rules: Rules, rules_text: str, season: SeasonInput, collected: Sequence[Collected] = ()
+) -> SeasonContext:
+    """Store a season, where it is not there yet, with salts from the system's randomness or from its collection."""
+    return SeasonContext.of(import_season(store, rules, rules_text, season, os.urandom, collected), rules, season)
 
 
 def audit_own_database(found: Audit, store: Store, season_no: SeasonNo, history: History) -> None:

@@ -18,6 +18,7 @@ RESULTS = ROOT / ".bench" / "results.json"
 SIZES = (2_000, 20_000, 200_000)
 SEASON = 20_000
 TRANSITIONS = 80_000
+SUBMISSIONS = 12_000
 RIVAL_SIZES = (2_000, 20_000)
 SEVERAL_SIZES = (2_000, 20_000)
 PROGRAMS = {
@@ -60,6 +61,7 @@ def main() -> None:
         ("season", "stages", (SEASON,)),
         ("record", "stages", (TRANSITIONS,)),
         ("explain", "stages", (SEASON,)),
+        ("intake", "stages", (SUBMISSIONS,)),
     ]
     plan += [(name, "rivals", RIVAL_SIZES) for name in (*RIVALS, "deferred")]
     for name, module, sizes in plan:
@@ -88,6 +90,13 @@ def main() -> None:
         "the journal of 80,000 transitions in at most 10 MB": recorded["journal_bytes"] <= 10_000_000,
         "a node with it started in at most 2 s": recorded["node_start_s"] <= 2,
     }
+    for name, row in intakes(results):
+        results["aims"] |= {
+            f"the intake at 200 a second on {name}: acknowledged within 1 s in 99 of 100 cases": (
+                row["p99_s"] <= 1 and row["each_second"] >= 195
+            ),
+            f"nothing lost by {row['kills']} kills of the intake on {name}": row["lost"] == 0,
+        }
     write(results)
     show(results, season)
 
@@ -95,6 +104,12 @@ def main() -> None:
 def write(results: dict) -> None:
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+
+
+def intakes(results: dict) -> list[tuple[str, dict]]:
+    """The intake by database, where that is installed."""
+    found = [(name, row) for row in results["intake"] for name, row in row.items() if isinstance(row, dict)]
+    return [(name, row) for name, row in found if "skipped" not in row]
 
 
 def growth(small: dict, large: dict) -> float:
@@ -151,6 +166,12 @@ def show(results: dict, season: dict) -> None:
         out.print(
             f"counterfactuals: {told:,} for {row['waiting']:,} who wait in {row['explain_s']:.1f} s;"
             f" {row['true']} of {sampled} sampled are true when solved again ({row['solve_again_s']:.0f} s)"
+        )
+    for name, row in intakes(results):
+        out.print(
+            f"intake on {name}: {row['acknowledged']:,} acknowledged, {row['each_second']:.0f} a second, half within"
+            f" {row['p50_s'] * 1000:.0f} ms, 99% within {row['p99_s'] * 1000:.0f} ms, all within {row['most_s']:.2f} s;"
+            f" {row['lost']} of {row['acknowledged_in_all']:,} lost by {row['kills']} kills"
         )
     for name, exponent in results["growth_exponent"].items():
         out.print(f"growth exponent of the solver, {name}: {exponent:.2f}")

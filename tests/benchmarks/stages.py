@@ -48,6 +48,7 @@ from fairalloc.services.stages import (
 from fairalloc.status import Status
 from solver.optimal import solve
 from solver.verify import check_files
+from tests.benchmarks.intake import measure_intake
 from tests.benchmarks.recording import measure_record
 
 SAMPLE = 500
@@ -277,6 +278,7 @@ STAGES = {
     "season": measure_season,
     "record": measure_record,
     "explain": measure_explain,
+    "intake": measure_intake,
 }
 
 if __name__ == "__main__":

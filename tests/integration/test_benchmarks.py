@@ -36,6 +36,7 @@ def test_everything_is_measured(stage, monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(bench, "RIVAL_SIZES", (60,))
     monkeypatch.setattr(bench, "SEASON", 60)
     monkeypatch.setattr(bench, "TRANSITIONS", 240)
+    monkeypatch.setattr(bench, "SUBMISSIONS", 40)
     monkeypatch.setattr(bench, "RESULTS", tmp_path / "bench" / "results.json")
     bench.main()
     assert stage == set(STAGES)
@@ -55,6 +56,8 @@ def test_everything_is_measured(stage, monkeypatch, tmp_path, capsys):
     assert results["season"][0]["transitions"] > 0
     assert results["record"][0]["transitions"] == 240
     assert results["explain"][0]["true"] == sum(results["explain"][0]["sampled"].values()) > 0
+    intake = results["intake"][0]["sqlite"]
+    assert (intake["acknowledged"], intake["acknowledged_in_all"], intake["lost"]) == (40, 80, 0)
     printed = capsys.readouterr().out
     assert "gas per transition" in printed
     assert "bound if more" in printed
