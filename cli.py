@@ -18,6 +18,7 @@ from fairalloc.commands import (
     collecting,
     drawing,
     life,
+    linked,
     monitor,
     node,
     operations,
@@ -25,6 +26,7 @@ from fairalloc.commands import (
     record,
     season,
     waiting,
+    whatif,
 )
 from fairalloc.errors import FairallocError
 from fairalloc.logs import LogFormat, LogLevel, note, start_logging
@@ -55,6 +57,8 @@ for command in (
     applicant.status,
     applicant.explain,
     season.compare,
+    whatif.whatif,
+    linked.linked,
     auditing.verify,
     auditing.audit,
     auditing.report,

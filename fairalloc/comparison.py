@@ -119,9 +119,33 @@ def compare(variants: Sequence[Variant], season: SeasonInput, seed: bytes, solve
     return tuple(_measure(variant, one, solved[0], kinds) for variant, one in zip(variants, solved, strict=True))
 
 
+def takes_one_core(rules: Rules) -> bool:
+    """Whether an engine solves a season on one core; an integer program uses all of them, and takes far longer."""
+    return rules.is_network or rules.mechanism.name != "optimal"
+
+
+def request_of(rules: Rules, season: SeasonInput, seed: bytes) -> AllocationRequest:
+    """What the solver is asked for a season by a variant of its rules: screened and queued anew.
+
+    Args:
+        rules: the variant.
+        season: everything that was handed in.
+        seed: of the lottery.
+    """
+    pools = {pool.id for pool in rules.pools}
+    # Sites reserved for a pool that a variant leaves out are open to all.
+    opened = tuple(site if site.pool in pools or not site.pool else replace(site, pool="") for site in season.sites)
+    season = replace(season, sites=opened)
+    numbers = public_numbers(season, [period.id for period in rules.periods])
+    applicants = {applicant.applicant_id: applicant for applicant in season.applicants}
+    decisions = screen(rules, season.applications, applicants)
+    eligible = {numbers.applications[d.application_id] for d in decisions if d.status is Status.ELIGIBLE}
+    return build_request(rules, season, numbers, eligible, seed)
+
+
 def _in_parallel(variants: Sequence[Variant], work: partial[_Solved]) -> dict[int, _Solved]:
     """Variants that an engine solves on one core, each in a process; the others use all cores by themselves."""
-    alone = [place for place, v in enumerate(variants) if v.rules.is_network or v.rules.mechanism.name != "optimal"]
+    alone = [place for place, variant in enumerate(variants) if takes_one_core(variant.rules)]
     if len(alone) < 2:
         return {}
     with ProcessPoolExecutor(min(len(alone), os.cpu_count() or 1), get_context("spawn")) as pool:
@@ -129,7 +153,7 @@ def _in_parallel(variants: Sequence[Variant], work: partial[_Solved]) -> dict[in
 
 
 def _solve(rules: Rules, season: SeasonInput, seed: bytes, solve: Solve) -> _Solved:
-    request = _request(rules, season, seed)
+    request = request_of(rules, season, seed)
     result = solve(request)
     candidates: dict[int, Candidate] = {candidate.application_no: candidate for candidate in request.candidates}
     taken = {SiteNo(p.site_no + offset) for p in result.placements for offset in range(p.width)}
@@ -156,18 +180,6 @@ def _unsuited(request: AllocationRequest, candidates: Mapping[int, Candidate], p
         for p in placements
     )
     return sum(any(any(suiting.obstacles(site, candidate)) for site in run) for candidate, run in runs)
-
-
-def _request(rules: Rules, season: SeasonInput, seed: bytes) -> AllocationRequest:
-    pools = {pool.id for pool in rules.pools}
-    # Sites reserved for a pool that a variant leaves out are open to all.
-    opened = tuple(site if site.pool in pools else replace(site, pool="") for site in season.sites)
-    season = replace(season, sites=opened)
-    numbers = public_numbers(season, [period.id for period in rules.periods])
-    applicants = {applicant.applicant_id: applicant for applicant in season.applicants}
-    decisions = screen(rules, season.applications, applicants)
-    eligible = {numbers.applications[d.application_id] for d in decisions if d.status is Status.ELIGIBLE}
-    return build_request(rules, season, numbers, eligible, seed)
 
 
 def _measure(variant: Variant, solved: _Solved, first: _Solved, kinds: Mapping[int, str]) -> Measures:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from fairalloc.ledger import ApplicationNo, SiteNo
-from fairalloc.model import ApplicantId, Application, ApplicationId, SeasonInput, Site, SiteId
+from fairalloc.model import Applicant, ApplicantId, Application, ApplicationId, SeasonInput, Site, SiteId
 
 
 def submission_order(application: Application) -> tuple[int, int, str]:
@@ -64,7 +64,7 @@ def public_numbers(season: SeasonInput, periods: Sequence[str]) -> PublicNumbers
     known = {applicant.applicant_id: applicant for applicant in season.applicants}
     in_order = [a.applicant_id for a in sorted(season.applications, key=submission_order)]
     people = dict.fromkeys((*in_order, *known))
-    joined = _joined(season)
+    joined = joined_owners(season.applicants)
     roots = dict.fromkeys(joined[name] for name in people if name in joined)
     owners = {root: f"O{number:06d}" for number, root in enumerate(roots, start=1)}
     return PublicNumbers(
@@ -75,8 +75,9 @@ def public_numbers(season: SeasonInput, periods: Sequence[str]) -> PublicNumbers
     )
 
 
-def _joined(season: SeasonInput) -> dict[ApplicantId, str]:
+def joined_owners(applicants: Iterable[Applicant]) -> dict[ApplicantId, str]:
     """For every applicant with an owner, or who is one, a name shared with all of the same owner."""
+    applicants = tuple(applicants)
     above: dict[str, str] = {}
 
     def top(name: str) -> str:
@@ -85,7 +86,7 @@ def _joined(season: SeasonInput) -> dict[ApplicantId, str]:
             name = above[name]
         return name
 
-    for applicant in season.applicants:
+    for applicant in applicants:
         if applicant.owner_id:
             above[top(applicant.applicant_id)] = top(applicant.owner_id)
-    return {a.applicant_id: top(a.applicant_id) for a in season.applicants if a.applicant_id in above}
+    return {a.applicant_id: top(a.applicant_id) for a in applicants if a.applicant_id in above}

@@ -206,6 +206,12 @@ class _SiteIndex:
             grouped[site.period, site.fair_id, site.categories, site.features, site.pool, alone].append(number)
         self.class_sites = list(grouped.values())
         self.class_like = [sites[numbers[0]] for numbers in self.class_sites]
+        # What suits anybody is the same at every fair: classes that differ in nothing else are of one sort.
+        sorts: dict[tuple[object, ...], int] = {}
+        self.class_sort = [
+            sorts.setdefault((site.period, site.categories, site.features, site.pool), len(sorts))
+            for site in self.class_like
+        ]
         self.by_fair: dict[tuple[str, str], list[int]] = defaultdict(list)
         self.by_stall: dict[tuple[str, str, str], int] = {}
         self.class_of = {number: place for place, numbers in enumerate(self.class_sites) for number in numbers}
@@ -230,7 +236,8 @@ class _Hubs:
 
     def __init__(self, index: _SiteIndex) -> None:
         self._index = index
-        self._known: dict[tuple[Choice, Signature], int | None] = {}
+        self._known: dict[Signature, dict[Choice, int | None]] = defaultdict(dict)
+        self._fits: dict[Signature, dict[int, bool]] = defaultdict(dict)
         self.classes: list[list[int]] = []
         self.periods: list[str] = []
 
@@ -244,21 +251,23 @@ class _Hubs:
         return len(self.classes) - 1
 
     def of(self, choice: Choice, signature: Signature) -> int | None:
-        key = (choice, signature)
-        if key in self._known:
-            return self._known[key]
-        suitable = [
-            position
-            for position in self._index.reached_by(choice, signature.period)
-            if signature.suits(self._index.class_like[position])
-            and signature.own in {"", self._index.class_like[position].pool}
-        ]
+        known = self._known[signature]
+        if choice in known:
+            return known[choice]
+        fits, sort = self._fits[signature], self._index.class_sort
+        suitable = []
+        for position in self._index.reached_by(choice, signature.period):
+            if sort[position] not in fits:
+                like = self._index.class_like[position]
+                fits[sort[position]] = signature.suits(like) and signature.own in {"", like.pool}
+            if fits[sort[position]]:
+                suitable.append(position)
         hub = None
         if suitable:
             hub = len(self.classes)
             self.classes.append(suitable)
             self.periods.append(signature.period)
-        self._known[key] = hub
+        known[choice] = hub
         return hub
 
 

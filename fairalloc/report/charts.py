@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from markupsafe import Markup, escape
@@ -10,6 +11,8 @@ from markupsafe import Markup, escape
 from fairalloc.report.figures import MapDot, Tally
 
 WIDTH = 720
+COLUMNS = 90
+"""The most columns that a distribution has beside each other."""
 
 
 def stacked_bar(title: str, parts: Sequence[tuple[str, int, str]]) -> Markup:
@@ -96,6 +99,66 @@ def two_ways(title: str, values: Sequence[tuple[str, int, int]]) -> Markup:
             _text(middle - down * scale - 5, y + 14, f"{down:,}", "before"),
         ]
     return _svg(title, max(len(values) * row, 1), pieces)
+
+
+def distributions(title: str, values: Sequence[tuple[str, Sequence[int], int, int | None]]) -> Markup:
+    """For each line (label, what the runs came to, their median, a mark or None) how often what came, on one scale.
+
+    The scale begins near the lowest of all, not at 0: what is to be seen is how they lie to each other. A column is as
+    high as its share of the line's fullest one.
+    """
+    row, tall, left, right = 50, 26, 12, 24
+    everything = [number for _, runs, _, mark in values for number in (*runs, *(() if mark is None else (mark,)))]
+    step = _round_step(max(everything, default=1) - min(everything, default=0))
+    least = min(everything, default=0) // step * step
+    most = max(-(-max(everything, default=1) // step) * step, least + step)
+    scale = (WIDTH - left - right) / (most - least)
+    # Whole numbers to a column, so that none is wider than another by what it can hold.
+    wide = max(1, -(-(most - least) // COLUMNS))
+    floor, pieces = len(values) * row, []
+    for tick in range(least, most + 1, step):
+        x = left + (tick - least) * scale
+        pieces.append(Markup('<line x1="{0:.1f}" y1="0" x2="{0:.1f}" y2="{1}" class="grid"/>').format(x, floor))
+        pieces.append(_text(x, floor + 13, f"{tick:,}", "label"))
+    for index, (label, runs, median, mark) in enumerate(values):
+        base = index * row + row - 6
+        told = f"{label}: {min(runs):,} to {max(runs):,}, median {median:,}"
+        told += "" if mark is None else f"; {mark:,} as handed in"
+        head = Markup('<text x="{}" y="{}" class="whole">{} <tspan class="told">{:,}</tspan><title>{}</title></text>')
+        pieces.append(head.format(left, index * row + 12, label, median, told))
+        counts = Counter((number - least) // wide for number in runs)
+        most_often = max(counts.values())
+        for column, often in sorted(counts.items()):
+            start = least + column * wide
+            words = f"{start:,}" if wide == 1 else f"{start:,} to {start + wide - 1:,}"
+            high = tall * often / most_often
+            pieces.append(
+                Markup(
+                    '<rect x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" class="c2"><title>{}: {} of {} runs'
+                    "</title></rect>"
+                ).format(
+                    left + (start - least - 0.5) * scale,
+                    base - high,
+                    max(wide * scale - 0.5, 1),
+                    high,
+                    words,
+                    often,
+                    len(runs),
+                )
+            )
+        stroke = Markup('<rect x="{:.1f}" y="{}" width="3" height="{}" class="{}"/>')
+        if mark is not None:
+            pieces.append(stroke.format(left + (mark - least) * scale - 1.5, base - tall, tall + 3, "c3"))
+        pieces.append(stroke.format(left + (median - least) * scale - 1.5, base - tall, tall + 3, "c1"))
+    return _svg(title, floor + 18, pieces)
+
+
+def _round_step(span: int) -> int:
+    """The least of 1, 2, 5, 10, 20, ... by which a span has eight parts at most."""
+    step = 1
+    while span > 8 * step:
+        step = step * 5 // 2 if str(step).startswith("2") else step * 2
+    return step
 
 
 def fair_map(title: str, dots: Sequence[MapDot]) -> Markup:

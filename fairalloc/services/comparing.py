@@ -17,6 +17,9 @@ from fairalloc.preallocation import by_application
 from fairalloc.rules import Rules
 from fairalloc.rules.variants import MECHANISMS, removable, with_goals, with_mechanism, without
 
+AS_THEY_ARE = "as the rules are"
+"""The name of the variant that the others are held against."""
+
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
@@ -25,6 +28,11 @@ class Wanted:
     mechanisms: Sequence[str] = ()
     goals: Sequence[str] = ()
     left_out: Sequence[str] = ()
+
+    @property
+    def anything(self) -> bool:
+        """Whether anything is named at all."""
+        return bool(self.mechanisms or self.goals or self.left_out)
 
 
 def compare_season(
@@ -51,18 +59,25 @@ def compare_season(
     Raises:
         UsageError: when a mechanism cannot serve the season, goals do not fit the rules, or a rule cannot be left out.
     """
-    named = wanted.mechanisms or wanted.goals or wanted.left_out
-    others = _wanted(rules, season, wanted) if named else _usual(rules, season, say)
-    variants = [Variant("as the rules are", rules), *others]
+    others = variants_wanted(rules, season, wanted) if wanted.anything else _usual(rules, season, say)
+    return compare([Variant(AS_THEY_ARE, rules), *others], season, seed_of(rules, rules_text, season, say), solve)
+
+
+def seed_of(rules: Rules, rules_text: str, season: SeasonInput, say: Callable[[str], None]) -> bytes:
+    """The season's lottery seed; where the lottery is still to come that of a draw of no consequence, which is told."""
     files = input_files(rules_text, season, public_numbers(season, [period.id for period in rules.periods]))
     value = rules.lottery.known
     if value is None:
         say(f"the lottery draws {rules.lottery.words}: compared by a draw of no consequence instead")
-    seed = lottery_seed(inputs_root(files), rules_hash(files), value or "")
-    return compare(variants, season, seed, solve)
+    return lottery_seed(inputs_root(files), rules_hash(files), value or "")
 
 
-def _wanted(rules: Rules, season: SeasonInput, wanted: Wanted) -> Iterator[Variant]:
+def variants_wanted(rules: Rules, season: SeasonInput, wanted: Wanted) -> Iterator[Variant]:
+    """The variants that were named.
+
+    Raises:
+        UsageError: when a mechanism cannot serve the season, goals do not fit the rules, or a rule cannot be left out.
+    """
     for name in wanted.mechanisms:
         yield _by_mechanism(rules, season, name)
     for goals in wanted.goals:

@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
-from multiprocessing import get_context
+from multiprocessing import get_context, parent_process
 
 from fairalloc.allocation import (
     AllocationRequest,
@@ -70,7 +70,8 @@ def solve_program(request: AllocationRequest) -> AllocationResult:
     """
     started = time.perf_counter()
     parts = _parts(request)
-    if len(parts) > 1 and len(request.candidates) > SMALL:
+    # Within a process of somebody's pool the cores are in use already.
+    if len(parts) > 1 and len(request.candidates) > SMALL and parent_process() is None:
         # The largest part first, so that no core waits long for the last one.
         order = sorted(range(len(parts)), key=lambda place: -len(parts[place].candidates))
         # Collecting rubbish takes longer than solving here, and finds next to none.
