@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import sys
 from collections.abc import Callable
@@ -97,6 +98,7 @@ def program() -> Callable[[], object]:
 
 def main() -> None:
     """The entry point: errors become words and documented exit codes."""
+    gc.set_threshold(50_000, 20, 50)  # a season is many rows and no circles: looking for some at every turn is a tenth
     try:
         program()()
     except FairallocError as error:

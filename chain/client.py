@@ -8,23 +8,20 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
-from eth_account import Account
 from eth_hash.auto import keccak
 from eth_utils.address import to_checksum_address
-from web3 import Web3
-from web3.types import RPCEndpoint
 
 from chain.abi import WORD, array_after, int_at, selector, word_at, words
 from chain.expected import Circumstances, computed_heads, stated_circumstances
 from chain.fees import Fee, offered, present_price, quote, raised
 from chain.gas import estimate, gas_limit
 from chain.inclusion import Inclusions
-from chain.keyring import ALLOCATOR, CLERK, DESK, REGISTRAR, Keyring
+from chain.keyring import ALLOCATOR, CLERK, DESK, REGISTRAR, Keyring, signer
 from chain.logs import season_logs
 from chain.node_port import Node
 from chain.records import pack
 from chain.replay import replay
-from chain.rpc import genesis_hash, request, view
+from chain.rpc import Connection, chain_id, code_at, genesis_hash, request, view
 from chain.state import state_findings
 from fairalloc.errors import ChainUnavailableError, StateConflictError
 from fairalloc.ledger import (
@@ -51,13 +48,13 @@ _STATE_BYTES = 6 * 32
 _KEY_OF_ROLE = {Role.REGISTRAR: REGISTRAR, Role.CLERK: CLERK, Role.ALLOCATOR: ALLOCATOR, Role.DESK: DESK}
 
 
-def require_chain(w3: Web3, pinned: ChainIdentity) -> None:
+def require_chain(at: Connection, pinned: ChainIdentity) -> None:
     """Refuse another chain than the one a season was first published on.
 
     Raises:
         ChainUnavailableError: it is another.
     """
-    require_pinned(pinned, replace(pinned, chain_id=w3.eth.chain_id, genesis_hash=genesis_hash(w3)))
+    require_pinned(pinned, replace(pinned, chain_id=chain_id(at), genesis_hash=genesis_hash(at)))
 
 
 class LedgerClient:
@@ -71,8 +68,8 @@ class LedgerClient:
 
     def identity(self) -> ChainIdentity:
         """See :class:`fairalloc.ports.Ledger`."""
-        code_hash = "0x" + keccak(bytes(self._node.w3.eth.get_code(self._address))).hex()
-        return ChainIdentity(self._chain_id, genesis_hash(self._node.w3), self._address, code_hash, self._node.kind)
+        code_hash = "0x" + keccak(code_at(self._node, self._address)).hex()
+        return ChainIdentity(self._chain_id, genesis_hash(self._node), self._address, code_hash, self._node.kind)
 
     def season_head(self, season_no: SeasonNo) -> SeasonHead | None:
         """See :class:`fairalloc.ports.Ledger`."""
@@ -88,7 +85,7 @@ class LedgerClient:
             return []
         admin_calls = int.from_bytes(self._ask("administration_state()")[:WORD], "big")
         own = [Circumstances(author, admin_calls) for author in self.authors(calls)]
-        logs = season_logs(self._node.w3, self._address, calls[0].season_no).logs if stated else ()
+        logs = season_logs(self._node, self._address, calls[0].season_no).logs if stated else ()
         known = stated_circumstances(logs)
         by = [known.get(call.seq, each) for call, each in zip(calls, own, strict=True)]
         return computed_heads(calls, by, self._chain_id, self._address)
@@ -99,7 +96,7 @@ class LedgerClient:
 
     def nonce(self, author: str) -> int:
         """See :class:`fairalloc.ports.Ledger`."""
-        return int(request(self._node.w3, "eth_getTransactionCount", [author, "latest"]), 16)
+        return int(request(self._node, "eth_getTransactionCount", [author, "latest"]), 16)
 
     def sign(
         self,
@@ -112,7 +109,7 @@ class LedgerClient:
         if nonces is None:
             following = {name: itertools.count(self.nonce(keyring.address(name))) for name in set(names)}
             nonces = [next(following[name]) for name in names]
-        now, limit = quote(self._node.w3, self._fees), self.gas_limit()
+        now, limit = quote(self._node, self._fees), self.gas_limit()
         signed = []
         for place, (call, name, nonce) in enumerate(zip(calls, names, nonces, strict=True)):
             fee = _above(over[place], now) if over else now
@@ -129,29 +126,29 @@ class LedgerClient:
     def is_ours(self, signed: SignedCall) -> bool:
         """See :class:`fairalloc.ports.Ledger`."""
         ours = () if self._keyring is None else self._keyring.addresses()
-        return str(Account.recover_transaction(signed.raw)) in ours
+        return signer(signed.raw) in ours
 
     def refusal(self, call: LedgerCall) -> str | None:
         """See :class:`fairalloc.ports.Ledger`."""
         (author,) = self.authors([call])
         question = {"from": author, "to": self._address, "data": "0x" + _calldata(call).hex()}
         question |= {"gas": hex(min(self.gas_limit(), estimate(call)))}
-        answer = self._node.w3.provider.make_request(RPCEndpoint("eth_call"), [question, "latest"])
+        answer = self._node.provider.make_request("eth_call", [question, "latest"])
         return str(answer["error"]) if answer.get("error") is not None else None
 
     def find(self, entries: Sequence[OutboxEntry]) -> Sequence[MinedCall | None]:
         """See :class:`fairalloc.ports.Ledger`."""
-        inclusions = Inclusions(self._node.w3)
+        inclusions = Inclusions(self._node)
         return [inclusions.find(entry.versions) for entry in entries]
 
     def block_hash(self, number: int) -> bytes | None:
         """See :class:`fairalloc.ports.Ledger`."""
-        block = request(self._node.w3, "eth_getBlockByNumber", [hex(number), False])
+        block = request(self._node, "eth_getBlockByNumber", [hex(number), False])
         return None if block is None else bytes.fromhex(block["hash"][2:])
 
     def height(self, *, finalized: bool = False) -> int:
         """See :class:`fairalloc.ports.Ledger`."""
-        block = request(self._node.w3, "eth_getBlockByNumber", ["finalized" if finalized else "latest", False])
+        block = request(self._node, "eth_getBlockByNumber", ["finalized" if finalized else "latest", False])
         return 0 if block is None else int(block["number"], 16)
 
     def gas(self, call: LedgerCall) -> int:
@@ -160,11 +157,11 @@ class LedgerClient:
 
     def gas_limit(self) -> int:
         """See :class:`fairalloc.ports.Ledger`."""
-        return gas_limit(self._node.w3)
+        return gas_limit(self._node)
 
     def gas_price(self) -> int:
         """See :class:`fairalloc.ports.Ledger`."""
-        return present_price(self._node.w3, self._fees)
+        return present_price(self._node, self._fees)
 
     def send(self, signed: Sequence[SignedCall]) -> Sequence[MinedCall]:
         """Send signed calls and wait until they are mined, for whoever keeps no outbox and trusts the node.
@@ -194,20 +191,20 @@ class LedgerClient:
 
     def history(self, season_no: SeasonNo) -> History:
         """See :class:`fairalloc.ports.Ledger`."""
-        read = season_logs(self._node.w3, self._address, season_no)
+        read = season_logs(self._node, self._address, season_no)
         history = replay(season_no, self._chain_id, self._address, read.logs, read.timestamps)
         return self.against_state(history, read.last_block)
 
     def against_state(self, history: History, block: int) -> History:
         """A history with what the contract's own state, as of a block, says against it."""
         # Logs left out at the end break no sequence, storage that was overwritten leaves no log: the contract tells.
-        found = state_findings(self._node.w3, self._address, history, block)
+        found = state_findings(self._node, self._address, history, block)
         return replace(history, findings=(*history.findings, *found))
 
     def _ask(self, signature: str, *arguments: int) -> bytes:
         """What a view of the contract returns now; nothing where it has no such view."""
         try:
-            return view(self._node.w3, self._address, "latest", signature, *arguments)
+            return view(self._node, self._address, "latest", signature, *arguments)
         except ChainUnavailableError as error:
             if "revert" not in error.message.lower():
                 raise
@@ -216,7 +213,7 @@ class LedgerClient:
     @cached_property
     def _chain_id(self) -> int:
         """Asked once: what is signed is signed for the chain that was looked at."""
-        return self._node.w3.eth.chain_id
+        return chain_id(self._node)
 
     def _keys(self) -> Keyring:
         if self._keyring is None:
@@ -269,8 +266,7 @@ def _calldata(call: LedgerCall) -> bytes:
 
 def fees(node: Node) -> dict[str, Any]:
     """The parts of a transaction that the chain decides: its id, the gas allowed and what gas costs now."""
-    w3 = node.w3
-    return {"chainId": w3.eth.chain_id, "gas": gas_limit(w3), **quote(w3, node.fees).fields()}
+    return {"chainId": chain_id(node), "gas": gas_limit(node), **quote(node, node.fees).fields()}
 
 
 def _above(versions: Sequence[SignedCall], now: Fee) -> Fee:

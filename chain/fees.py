@@ -16,9 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import rlp
-from web3 import Web3
 
-from chain.rpc import request
+from chain.rpc import Connection, request
 from fairalloc.errors import ChainUnavailableError
 from fairalloc.ledger import FeeMode
 
@@ -40,22 +39,22 @@ class Fee:
         return {"type": 2, "maxPriorityFeePerGas": self.tip, "maxFeePerGas": self.most}
 
 
-def quote(w3: Web3, mode: FeeMode) -> Fee:
+def quote(at: Connection, mode: FeeMode) -> Fee:
     """What to offer now."""
     if mode is FeeMode.ZERO:
         return Fee(0)
-    base_fee = request(w3, "eth_getBlockByNumber", ["latest", False]).get("baseFeePerGas")
+    base_fee = request(at, "eth_getBlockByNumber", ["latest", False]).get("baseFeePerGas")
     if mode is FeeMode.LEGACY or base_fee is None:
-        return Fee(int(request(w3, "eth_gasPrice", []), 16))
+        return Fee(int(request(at, "eth_gasPrice", []), 16))
     if int(base_fee, 16) == 0:
         return Fee(0)
-    tip = int(request(w3, "eth_maxPriorityFeePerGas", []), 16)
+    tip = int(request(at, "eth_maxPriorityFeePerGas", []), 16)
     return Fee(2 * int(base_fee, 16) + tip, tip)
 
 
-def present_price(w3: Web3, mode: FeeMode) -> int:
+def present_price(at: Connection, mode: FeeMode) -> int:
     """What a unit of gas costs in the next block, in wei."""
-    offer = quote(w3, mode)
+    offer = quote(at, mode)
     return offer.most if offer.tip is None else (offer.most - offer.tip) // 2 + offer.tip
 
 

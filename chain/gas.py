@@ -10,9 +10,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from web3 import Web3
-
-from chain.rpc import request
+from chain.rpc import Connection, request
 from fairalloc.ledger import LedgerCall, Record, Submit
 from fairalloc.status import HOLDS_SITE, TRANSITIONS
 
@@ -38,9 +36,9 @@ def estimate(call: LedgerCall) -> int:
     return _work(call) * times // of
 
 
-def gas_limit(w3: Web3) -> int:
+def gas_limit(at: Connection) -> int:
     """The most gas that a transaction may ask for: all of a block's, and no more than the cap."""
-    return min(TRANSACTION_CAP, int(request(w3, "eth_getBlockByNumber", ["latest", False])["gasLimit"], 16))
+    return min(TRANSACTION_CAP, int(request(at, "eth_getBlockByNumber", ["latest", False])["gasLimit"], 16))
 
 
 def _work(call: LedgerCall) -> int:

@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from web3 import Web3
-
-from chain.rpc import request
+from chain.rpc import Connection, request
 from fairalloc.ledger import MinedCall, SignedCall
 
 
@@ -16,13 +14,13 @@ from fairalloc.ledger import MinedCall, SignedCall
 class Inclusions:
     """Looks transactions up, each block once."""
 
-    w3: Web3
+    at: Connection
     _blocks: dict[str, tuple[str, frozenset[str]]] = field(default_factory=dict)
 
     def find(self, versions: Sequence[SignedCall]) -> MinedCall | None:
         """The block of whichever version of a call was mined and went well; the latest version is the likeliest."""
         for version in reversed(versions):
-            receipt = request(self.w3, "eth_getTransactionReceipt", ["0x" + version.tx_hash.hex()])
+            receipt = request(self.at, "eth_getTransactionReceipt", ["0x" + version.tx_hash.hex()])
             if receipt is not None and (mined := self._believed(version, receipt)) is not None:
                 return mined
         return None
@@ -33,7 +31,7 @@ class Inclusions:
         if receipt.get("status") != "0x1" or number is None or receipt.get("transactionHash") != name:
             return None
         if number not in self._blocks:
-            block = request(self.w3, "eth_getBlockByNumber", [number, False]) or {"hash": "", "transactions": ()}
+            block = request(self.at, "eth_getBlockByNumber", [number, False]) or {"hash": "", "transactions": ()}
             self._blocks[number] = block["hash"], frozenset(block["transactions"])
         block_hash, transactions = self._blocks[number]
         if receipt.get("blockHash") != block_hash or name not in transactions:

@@ -15,16 +15,16 @@ import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from eth_account import Account
-from eth_account.messages import encode_defunct
-from eth_account.signers.local import LocalAccount
-from eth_keys.exceptions import BadSignature
 from eth_utils.address import to_checksum_address
 
 from fairalloc.durable_files import make_private_folder, replace_file, sync_folder, write_private
 from fairalloc.errors import ChainUnavailableError, StateConflictError
+
+if TYPE_CHECKING:
+    from eth_account import Account
+    from eth_account.signers.local import LocalAccount
 
 ADMIN, REGISTRAR, CLERK, ALLOCATOR, DESK, PAUSER = "admin", "registrar", "clerk", "allocator", "desk", "pauser"
 KEY_NAMES = (ADMIN, REGISTRAR, CLERK, ALLOCATOR, DESK, PAUSER)
@@ -99,6 +99,8 @@ class Keyring:
         Raises:
             ChainUnavailableError: when the keystore cannot be read with this password.
         """
+        from eth_account.messages import encode_defunct  # noqa: PLC0415  as in _accounts
+
         account = self.unlock(name)
         return account.address, bytes(account.sign_message(encode_defunct(text=words)).signature)
 
@@ -118,7 +120,7 @@ class Keyring:
 
     def make(self, name: str) -> None:
         """Make a key and write it; one that is there stays."""
-        account: LocalAccount = Account.create()
+        account: LocalAccount = _accounts().create()
         write_private(self.path(name), _encrypted(account, self._password, self._rounds()))
 
     def promote(self, name: str) -> None:
@@ -159,8 +161,11 @@ class Keyring:
 
 def signer_of(words: str, signature: bytes) -> str:
     """The address whose key signed words (EIP-191); empty where the signature is none."""
+    from eth_account.messages import encode_defunct  # noqa: PLC0415  as in _accounts
+    from eth_keys.exceptions import BadSignature  # noqa: PLC0415
+
     try:
-        return str(Account.recover_message(encode_defunct(text=words), signature=signature))
+        return str(_accounts().recover_message(encode_defunct(text=words), signature=signature))
     except (ValueError, TypeError, BadSignature):
         return ""
 
@@ -244,14 +249,26 @@ def _stored_password(folder: Path) -> str | None:
     return path.read_text() if path.exists() else None
 
 
+def signer(raw: bytes) -> str:
+    """The address of the key that has signed a transaction, checksummed."""
+    return str(_accounts().recover_transaction(raw))
+
+
+def _accounts() -> type[Account]:
+    """What makes, reads and uses keys."""
+    from eth_account import Account  # noqa: PLC0415  a second of loading that whoever only reads does not wait for
+
+    return Account
+
+
 def _encrypted(account: LocalAccount, password: str, rounds: int) -> bytes:
-    return json.dumps(Account.encrypt(account.key, password, kdf="pbkdf2", iterations=rounds)).encode()
+    return json.dumps(_accounts().encrypt(account.key, password, kdf="pbkdf2", iterations=rounds)).encode()
 
 
 def _read(path: Path, password: str) -> LocalAccount:
     stated = stated_address(path)
     try:
-        account: LocalAccount = Account.from_key(Account.decrypt(json.loads(path.read_bytes()), password))
+        account: LocalAccount = _accounts().from_key(_accounts().decrypt(json.loads(path.read_bytes()), password))
     except (ValueError, KeyError, TypeError, OSError):
         raise _unreadable(f"the key in {path}") from None
     if account.address != stated:

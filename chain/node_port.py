@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from web3 import Web3
-from web3.types import TxReceipt
-
+from chain.rpc import Provider
 from fairalloc.ledger import FeeMode
 from fairalloc.ports import Answer
 
+if TYPE_CHECKING:
+    from web3 import Web3
+    from web3.types import TxReceipt
+
 
 class Node(Protocol):
-    """An EVM node: reads go through ``w3``, writes through :meth:`offer` and :meth:`submit`."""
+    """An EVM node: reads go through ``provider`` or ``w3``, writes through :meth:`offer` and :meth:`submit`."""
 
     @property
     def kind(self) -> str:
@@ -24,8 +26,12 @@ class Node(Protocol):
         """How fees on it are found, where nothing else is said."""
 
     @property
+    def provider(self) -> Provider:
+        """For reading in plain JSON-RPC."""
+
+    @property
     def w3(self) -> Web3:
-        """For reading."""
+        """For reading, where more than that is asked for: loading web3 takes a second."""
 
     def submit(self, raw_transactions: Sequence[bytes]) -> list[TxReceipt]:
         """Execute raw signed transactions durably and in order; one that is mined already is reported, not repeated.

@@ -11,13 +11,13 @@ from eth_utils.crypto import keccak
 from requests.exceptions import ConnectionError as RequestsConnectionError
 from web3 import HTTPProvider, Web3
 from web3.exceptions import TransactionNotFound, Web3Exception
+from web3.providers.base import BaseProvider
 from web3.types import RPCEndpoint, RPCResponse, TxReceipt
 
 from fairalloc.errors import ChainUnavailableError
 from fairalloc.ledger import FeeMode
 from fairalloc.ports import Answer
 
-UNREACHABLE = "chain.unreachable"
 WAIT_SECONDS = 300
 _POLL_SECONDS = 0.02
 _FUNDS = ("insufficient funds", "upfront cost", "insufficientfunds")
@@ -43,7 +43,9 @@ class _Provider(HTTPProvider):
         except (OSError, TimeoutError) as error:
             # The error's own words may hold the URL, and that a password.
             raise ChainUnavailableError(
-                UNREACHABLE if isinstance(error, ConnectionError | RequestsConnectionError) else "chain.no-answer",
+                "chain.unreachable"
+                if isinstance(error, ConnectionError | RequestsConnectionError)
+                else "chain.no-answer",
                 f"the node does not answer: {type(error).__name__}",
                 "check --rpc and the node, then start the command again: nothing is lost or sent twice",
             ) from None
@@ -74,6 +76,11 @@ class RpcNode:
     def w3(self) -> Web3:
         """For reading."""
         return self._w3
+
+    @property
+    def provider(self) -> BaseProvider:
+        """See :class:`chain.node_port.Node`."""
+        return self._w3.provider
 
     def submit(self, raw_transactions: Sequence[bytes]) -> list[TxReceipt]:
         """Send in order, each once the one before is mined; a transaction that the node knows is only waited for."""

@@ -10,12 +10,11 @@ from collections.abc import Iterator
 
 import numpy as np
 import numpy.typing as npt
-from web3 import Web3
 
 from chain.abi import WORD, address_at, array_at, ends_after, flag_at, int_at, word_at
 from chain.administration import named
 from chain.rights import rights_words
-from chain.rpc import view
+from chain.rpc import Connection, view
 from fairalloc.errors import ChainUnavailableError
 from fairalloc.findings import Finding
 from fairalloc.ledger import History, Topic
@@ -32,13 +31,13 @@ _LANES, _SITES = 8, 256
 _SITE_LIMIT = 2**24
 
 
-def state_findings(w3: Web3, contract: str, history: History, block: int) -> tuple[Finding, ...]:
+def state_findings(at: Connection, contract: str, history: History, block: int) -> tuple[Finding, ...]:
     """What the contract held at a block and its history up to there does not lead to.
 
     Raises:
         ChainUnavailableError: when the node does not answer.
     """
-    held = _Held(w3, contract, block)
+    held = _Held(at, contract, block)
     try:
         return (
             *_administration(held, history),
@@ -58,14 +57,14 @@ def state_findings(w3: Web3, contract: str, history: History, block: int) -> tup
 class _Held:
     """Asks the contract's views, always at the same block."""
 
-    def __init__(self, w3: Web3, contract: str, block: int) -> None:
-        self._w3 = w3
+    def __init__(self, at: Connection, contract: str, block: int) -> None:
+        self._at = at
         self._contract = contract
         self._block = hex(block)
 
     def ask(self, signature: str, *arguments: int) -> bytes:
         """What a view returns."""
-        return view(self._w3, self._contract, self._block, signature, *arguments)
+        return view(self._at, self._contract, self._block, signature, *arguments)
 
     def many(self, name: str, season_no: int, count: int) -> bytes:
         """The first words of a view that returns many."""

@@ -30,15 +30,16 @@ def csv_rows(content: bytes) -> list[dict[str, str]]:
     Raises:
         ValueError: when it is not UTF-8, or a row has more or fewer fields than the header.
     """
-    reader = csv.DictReader(io.StringIO(content.decode(), newline=""), strict=True)
+    reader = csv.reader(io.StringIO(content.decode(), newline=""), strict=True)
     try:
-        rows = list(reader)
+        header = next(reader, [])
+        rows = [fields for fields in reader if fields]
     except csv.Error as error:
         raise ValueError(f"line {reader.line_num}: {error}") from None
-    for line, row in enumerate(rows, start=2):
-        if None in row or None in row.values():
+    for line, fields in enumerate(rows, start=2):
+        if len(fields) != len(header):
             raise ValueError(f"row {line} does not have the header's number of fields")
-    return rows
+    return [dict(zip(header, fields, strict=True)) for fields in rows]
 
 
 def json_bytes(value: Any) -> bytes:

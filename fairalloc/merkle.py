@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
+from functools import lru_cache
 
 _LEAF, _NODE = b"\x00", b"\x01"
 
@@ -15,10 +16,10 @@ class MerkleTree:
     """The tree over a list of byte strings, kept level by level, so that every further path is cheap."""
 
     def __init__(self, leaves: Sequence[bytes]) -> None:
-        self._levels = [[leaf_hash(leaf) for leaf in leaves]]
+        self._levels = [[*map(leaf_hash, leaves)]]
         # RFC 6962 splits at the largest power of two; pairing from the left and carrying a lone last node up does so.
         while len(level := self._levels[-1]) > 1:
-            paired = [_node_hash(level[i], level[i + 1]) for i in range(0, len(level) - 1, 2)]
+            paired = [*map(_node_hash, level[:-1:2], level[1::2])]
             self._levels.append(paired + level[len(paired) * 2 :])
 
     @property
@@ -79,6 +80,7 @@ def is_included(leaf: bytes, index: int, size: int, path: Sequence[bytes], root:
     return last == 0 and found == root
 
 
+@lru_cache(maxsize=8)  # several checks of an audit ask for the roots of the same few files
 def lines_root(content: bytes) -> bytes:
     """The root over the lines of a canonical CSV file, header first, each without its line end."""
     return merkle_root(content.removesuffix(b"\n").split(b"\n"))

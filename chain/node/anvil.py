@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
-from typing import Any
-
-import requests
-from web3 import HTTPProvider, Web3
+from typing import TYPE_CHECKING, Any
 
 from chain.node.anvil_process import HARDFORK, AnvilProcess, find_anvil
 from chain.node.blocks import JournalBlock, JournalHeader
@@ -22,6 +20,9 @@ from chain.node.journal import Journal
 from chain.node.loopback import LoopbackSession
 from chain.node.raw_transaction import refuse
 from fairalloc.errors import ChainUnavailableError
+
+if TYPE_CHECKING:
+    from web3 import Web3
 
 KIND = "anvil"
 _SCRATCH = "scratch"
@@ -43,16 +44,19 @@ class AnvilEngine:
         shutil.rmtree(self._scratch, ignore_errors=True)
         self._scratch.mkdir(parents=True)
         self._process = AnvilProcess(program, genesis, self._scratch)
-        session = requests.Session()
-        session.trust_env = False  # a proxy set for the internet must not see loopback requests
-        self._w3 = Web3(HTTPProvider(self._process.url, {"timeout": _TIMEOUT_SECONDS}, session))
+        self.provider = _Provider(self)
         with self._session() as rpc:
             rpc.result("anvil_setLoggingEnabled", False)  # noqa: FBT003 - a positional parameter of JSON-RPC
 
-    @property
+    @cached_property
     def w3(self) -> Web3:
-        """For reading."""
-        return self._w3
+        """For reading, where more than plain JSON-RPC is asked for."""
+        import requests  # noqa: PLC0415  a second of loading that a chain which is only audited does not wait for
+        from web3 import HTTPProvider, Web3  # noqa: PLC0415
+
+        session = requests.Session()
+        session.trust_env = False  # a proxy set for the internet must not see loopback requests
+        return Web3(HTTPProvider(self._process.url, {"timeout": _TIMEOUT_SECONDS}, session))
 
     def ask(self, method: str, params: Sequence[Any]) -> dict[str, Any]:
         """The whole answer to one JSON-RPC request."""
@@ -104,6 +108,16 @@ class AnvilEngine:
 
     def _session(self) -> LoopbackSession:
         return LoopbackSession(self._process.url)
+
+
+class _Provider:
+    """An engine as :class:`chain.rpc.Provider`."""
+
+    def __init__(self, engine: AnvilEngine) -> None:
+        self._engine = engine
+
+    def make_request(self, method: str, params: Sequence[Any]) -> dict[str, Any]:
+        return self._engine.ask(method, params)
 
 
 def _block(rpc: LoopbackSession, number: str) -> dict[str, Any]:

@@ -14,20 +14,22 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from eth_typing import HexStr
-from eth_utils.crypto import keccak
-from web3 import Web3
-from web3.types import TxReceipt
+from eth_hash.auto import keccak
 
 from chain.node.blocks import JournalBlock, JournalHeader
 from chain.node.journal import Journal
 from chain.node.raw_transaction import RawTransaction, TransactionRefusedError, read_raw_transaction, refuse
+from chain.rpc import Provider
 from fairalloc.errors import ChainUnavailableError, FairallocError, VerificationFailedError
 from fairalloc.ledger import FeeMode
 from fairalloc.logs import note
 from fairalloc.ports import Answer
+
+if TYPE_CHECKING:
+    from web3 import Web3
+    from web3.types import TxReceipt
 
 Clock = Callable[[], float]
 """Seconds since 1970; block timestamps are its whole seconds, moved up where two blocks would share one."""
@@ -45,8 +47,12 @@ class Engine(Protocol):
     """What executes blocks. It decides nothing: transactions, order and time all come from the journal."""
 
     @property
+    def provider(self) -> Provider:
+        """For reading in plain JSON-RPC."""
+
+    @property
     def w3(self) -> Web3:
-        """For reading."""
+        """For reading, where more than that is asked for."""
 
     def ask(self, method: str, params: Sequence[Any]) -> dict[str, Any]:
         """The whole answer to one JSON-RPC request; several threads may ask at once.
@@ -107,6 +113,11 @@ class EmbeddedNode:
         )
 
     @property
+    def provider(self) -> Provider:
+        """For reading in plain JSON-RPC; writing is for :meth:`submit` alone."""
+        return self._engine.provider
+
+    @property
     def w3(self) -> Web3:
         """For reading; writing is for :meth:`submit` alone."""
         return self._engine.w3
@@ -133,7 +144,7 @@ class EmbeddedNode:
         """
         with self._submitting:
             asked = self._take(raw_transactions)
-            return [self.w3.eth.get_transaction_receipt(HexStr("0x" + each.tx_hash.hex())) for each in asked]
+            return [self.w3.eth.get_transaction_receipt(each.tx_hash) for each in asked]  # type: ignore[arg-type]
 
     def offer(self, raw_transactions: Sequence[bytes]) -> list[Answer]:
         """As :meth:`submit`, but the receipts are left to whoever wants them."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import rlp
-from eth_utils.crypto import keccak
+from eth_hash.auto import keccak
 
 from fairalloc.errors import ChainUnavailableError
 

@@ -4,7 +4,7 @@ Three depths, each of them on top of the one before: the bundle alone, the chain
 Every function here is a plain function of what it is given; each finding names the place and both values.
 """
 
-from fairalloc.audit.bundle import EXCHANGED, NOT_PROVEN, REFUSALS, audit_bundle
+from fairalloc.audit.bundle import EXCHANGED, NOT_PROVEN, REFUSALS, audit_allocation, audit_bundle, audit_files
 from fairalloc.audit.chain import audit_chain, audit_database, recorded_at
 from fairalloc.audit.register import audit_stored_register
 from fairalloc.audit.verdict import Audit
@@ -14,9 +14,11 @@ __all__ = [
     "NOT_PROVEN",
     "REFUSALS",
     "Audit",
+    "audit_allocation",
     "audit_bundle",
     "audit_chain",
     "audit_database",
+    "audit_files",
     "audit_stored_register",
     "recorded_at",
 ]

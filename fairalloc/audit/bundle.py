@@ -34,14 +34,19 @@ REFUSALS = ("refusals by caps", "refusals proven", NOT_PROVEN, EXCHANGED)
 def audit_bundle(files: Mapping[str, bytes], check: CheckFiles, audit: Audit | None = None) -> Audit:
     """What the published files prove alone: they are whole, the rules were kept, nothing better was possible.
 
-    The checker is asked last: it may be at work in a process of its own meanwhile.
-
     Args:
         files: the bundle.
         check: the independent checker.
         audit: one that has begun, to go on with.
     """
     audit = Audit() if audit is None else audit
+    audit_files(files, check, audit)
+    audit_allocation(files, check, audit)
+    return audit
+
+
+def audit_files(files: Mapping[str, bytes], check: CheckFiles, audit: Audit) -> None:
+    """The files are whole, and all that follows from inputs and rules is what they say; rounds ask the checker too."""
     audit.add("files against the manifest", len(files), coded("bundle.manifest", manifest_findings(files)))
     try:
         _recomputed(audit, files, check)
@@ -50,13 +55,16 @@ def audit_bundle(files: Mapping[str, bytes], check: CheckFiles, audit: Audit | N
     except (KeyError, ValueError, TypeError) as error:
         words = f"the published files cannot be read: {type(error).__name__}: {error}"
         audit.add("reading", 1, [Finding("bundle.unreadable", "", words)])
+
+
+def audit_allocation(files: Mapping[str, bytes], check: CheckFiles, audit: Audit) -> None:
+    """The checker's verdict; ask for it last where the checker is at work in a process of its own meanwhile."""
     verdict = check(files)
     refusals = {name: number for name, number in verdict.checked.items() if name in REFUSALS}
     rows = sum(verdict.checked.values()) - sum(refusals.values())
     audit.add("allocation and certificate", rows, map(_of_the_checker, verdict.findings))
     audit.checked |= refusals
     audit.proven, audit.bounds = dict(verdict.proven), dict(verdict.bounds)
-    return audit
 
 
 def _recomputed(audit: Audit, files: Mapping[str, bytes], check: CheckFiles) -> None:

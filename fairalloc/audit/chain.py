@@ -26,10 +26,12 @@ from fairalloc.ledger import ChainIdentity, History, SeasonNo, Topic
 from fairalloc.numbering import application_label, parse_application_label
 from fairalloc.ports import Standing
 from fairalloc.reasons import Reason
-from fairalloc.status import NO_STATUS, Status
+from fairalloc.status import Status
 
 _State = tuple[str, int, int, int]
 """Status, reason code, first site and number of sites."""
+
+_UNKNOWN: _State = ("unknown", 0, 0, 0)
 
 _OF_THE_HISTORY = (
     ("calls in sequence, heads recomputed", ("history.sequence", "history.head", "history.unreadable")),
@@ -148,7 +150,8 @@ def _times(book: Published, history: History) -> Iterator[Finding]:
     rows = history.transitions
     if np.any(np.diff(rows["timestamp"]) < 0):
         yield Finding("time.order", "", "the chain's blocks are not in the order of their times")
-    registered = {int(row["application_no"]): int(row["timestamp"]) for row in rows[rows["status"] == Status.SUBMITTED]}
+    came = rows[rows["status"] == Status.SUBMITTED]
+    registered = dict(zip(came["application_no"].tolist(), came["timestamp"].tolist(), strict=True))
     for application in book.applications:
         seconds = registered.get(parse_application_label(application.application_id) or 0)
         if seconds is not None and (seconds + 1) * NANOSECONDS <= application.submitted_at:
@@ -177,12 +180,12 @@ def _statuses(book: Published, files: Mapping[str, bytes], history: History) -> 
         words = f"sites.csv has {len(book.sites)} sites, the chain {history.site_count}"
         yield Finding("chain.count", "sites.csv", words)
     last = csv_rows(files[STANDINGS]) if STANDINGS in files else book.outcome
-    decided = {row["application_id"]: row for row in last}
+    decided, states = {row["application_id"]: row for row in last}, _states(history)
     for row in book.screening:
         name = row["application_id"]
         final = decided.get(name, row)
         expected = (final["status"], int(final["reason_code"]), *book.place(final))
-        found = _on_chain(history, parse_application_label(name) or 0)
+        found = _on_chain(states, parse_application_label(name) or 0)
         if found != expected:
             words = f"{name}: published as {_words(expected)}, on chain {_words(found)}"
             yield Finding("chain.status", name, words)
@@ -192,19 +195,24 @@ def _standings(standings: Sequence[Standing], history: History) -> Iterator[str]
     """Every application's status, reason and site in the database is the one on chain."""
     if len(standings) != len(history.commitments):
         yield f"the database has {len(standings)} applications, the chain {len(history.commitments)}"
+    states = _states(history)
     for standing in standings:
         expected = (standing.status.name, int(standing.reason), standing.site_no, standing.width)
-        found = _on_chain(history, standing.application_no)
+        found = _on_chain(states, standing.application_no)
         if found != expected:
             name = application_label(standing.application_no)
             yield f"{name}: in the database {_words(expected)}, on chain {_words(found)}"
 
 
-def _on_chain(history: History, number: int) -> _State:
-    if not 0 < number < len(history.status) or history.status[number] == NO_STATUS:
-        return ("unknown", 0, 0, 0)
-    status = Status(int(history.status[number])).name
-    return (status, int(history.reason[number]), int(history.site_no[number]), int(history.width[number]))
+def _states(history: History) -> list[_State]:
+    """What the chain has of every application, by number."""
+    names = {int(status): status.name for status in Status}
+    status = [names.get(number, _UNKNOWN[0]) for number in history.status.tolist()]
+    return list(zip(status, history.reason.tolist(), history.site_no.tolist(), history.width.tolist(), strict=True))
+
+
+def _on_chain(states: Sequence[_State], number: int) -> _State:
+    return states[number] if 0 < number < len(states) else _UNKNOWN
 
 
 def _words(state: _State) -> str:

@@ -35,9 +35,10 @@ _BY_HAND = frozenset(
 
 def recorded_overrides(history: History) -> Iterator[str]:
     """Decisions on single applications, and what was done to keys and contract since the season was opened."""
-    for row in history.transitions:
-        before, after = int(row["before"]), int(row["status"])
+    pairs = zip(history.transitions["before"].tolist(), history.transitions["status"].tolist(), strict=True)
+    for place, (before, after) in enumerate(pairs):
         if (before, after) in _BY_HAND:
+            row = history.transitions[place]
             who = " or ".join(str(role.name).lower() for role in Role if role & TRANSITIONS[before, Status(after)])
             known = Reason(int(row["reason"])).name if int(row["reason"]) in set(Reason) else str(row["reason"])
             name, since = application_label(int(row["application_no"])), format_seconds(int(row["timestamp"]))

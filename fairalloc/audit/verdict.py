@@ -20,7 +20,7 @@ class Audit:
 
     Attributes:
         checked: how many things each check looked at, by its name.
-        seconds: how long each check took.
+        seconds: how long each check took; of what went on beside others, how long it was waited for.
         findings: what is wrong.
         overrides: what people did by hand, in words, with who did it and why; allowed, and never hidden.
         remarks: what is no fault and worth knowing.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from fairalloc.acts import State
@@ -106,6 +107,18 @@ def _list(text: str) -> tuple[str, ...]:
     return tuple(text.split("|")) if text else ()
 
 
+@lru_cache(maxsize=10_000)
+def _set(text: str) -> frozenset[str]:
+    """Many sites and applications have the same few."""
+    return frozenset(_list(text))
+
+
+@lru_cache(maxsize=10_000)
+def _choice(text: str) -> Choice:
+    """Many applications name the same."""
+    return Choice.parse(text)
+
+
 def _fair(row: Mapping[str, str]) -> Fair:
     latitude, longitude = (float(row[name]) if row[name] else None for name in ("latitude", "longitude"))
     return Fair(FairId(row["fair_id"]), row["name"], row["district"], row["area"], latitude, longitude)
@@ -119,8 +132,8 @@ def _site(row: Mapping[str, str]) -> Site:
         row=row["row"],
         position=int(row["position"]),
         number=row["number"],
-        categories=frozenset(_list(row["categories"])),
-        features=frozenset(_list(row["features"])),
+        categories=_set(row["categories"]),
+        features=_set(row["features"]),
         pool=row["pool"],
         closed=row["closed"] != "",
     )
@@ -164,8 +177,8 @@ def _application(row: Mapping[str, str]) -> Application:
         group=row["group"],
         stalls_min=int(row["stalls_min"]),
         stalls_max=int(row["stalls_max"]),
-        needs=frozenset(_list(row["needs"])),
-        choices=tuple(Choice.parse(choice) for choice in _list(row["choices"])),
+        needs=_set(row["needs"]),
+        choices=tuple(map(_choice, _list(row["choices"]))),
         submitted_at=parse_instant(row["submitted_at"]),
         registration_no=int(row["registration_no"]),
         missing_documents=() if row["documents"] == "ok" else _list(row["documents"]),

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from fairalloc import console
-from fairalloc.audit import Audit, audit_bundle, audit_chain, recorded_at
+from fairalloc.audit import Audit, audit_allocation, audit_bundle, audit_chain, audit_files, recorded_at
 from fairalloc.bundle.folder import PAGE, read_bundle, read_timings
 from fairalloc.commands.checker import checker_beside
 from fairalloc.commands.options import DEFAULT_STATE, BundleDir, Db, Export, Json, Rpc, State
 from fairalloc.commands.workspace import CODE_HASH, Workspace
 from fairalloc.errors import VerificationFailedError
-from fairalloc.ledger import SeasonNo
+from fairalloc.ledger import ChainIdentity, History, SeasonNo
 from fairalloc.ports import CheckFiles
 from fairalloc.services.pipeline import audit_own_database
 from solver.verify import check_files
@@ -43,23 +44,33 @@ def audit(
 
     Example: fairalloc audit out/season --rpc http://127.0.0.1:8545
     """
+    # Checker and chain come first: while they are at work, each in processes of its own, the files are looked at.
+    with checker_beside(bundle) as check, ThreadPoolExecutor(max_workers=1) as beside:
+        files = read_bundle(bundle)
+        workspace = Workspace(state, db, rpc)
+        found = Audit()
+        contract, season_no = _recorded_at(files, check, found)
+        reading = beside.submit(_read_chain, workspace, export, contract, season_no)
+        audit_files(files, check, found)
+        identity, history = reading.result()
+        found.add("the chain's logs read and replayed", history.next_seq + history.administration.next_seq, ())
+        audit_chain(found, files, identity, history, CODE_HASH)
+        if export is None and not no_db and workspace.has_database():
+            audit_own_database(found, workspace.store(), season_no, history)
+        audit_allocation(files, check, found)
+    console.tell_audit(found, as_json=as_json)
+
+
+def _read_chain(
+    workspace: Workspace, export: Path | None, contract: str, season_no: SeasonNo
+) -> tuple[ChainIdentity, History]:
+    """Which chain it is and what it has of a season: of an export, once all of it is executed again."""
     from chain.client import LedgerClient
     from chain.node.export import replica
 
-    files = read_bundle(bundle)
-    workspace = Workspace(state, db, rpc)
-    found = Audit()
-    with checker_beside(bundle) as check:
-        contract, season_no = _recorded_at(files, check, found)
-        with workspace.chain().node() if export is None else replica(export) as node:
-            ledger = LedgerClient(node, contract)
-            identity, history = ledger.identity(), ledger.history(season_no)
-        found.add("the chain's logs read and replayed", history.next_seq + history.administration.next_seq, ())
-        audit_bundle(files, check, found)
-    audit_chain(found, files, identity, history, CODE_HASH)
-    if export is None and not no_db and workspace.has_database():
-        audit_own_database(found, workspace.store(), season_no, history)
-    console.tell_audit(found, as_json=as_json)
+    with workspace.chain().node() if export is None else replica(export) as node:
+        ledger = LedgerClient(node, contract)
+        return ledger.identity(), ledger.history(season_no)
 
 
 def _recorded_at(files: Mapping[str, bytes], check: CheckFiles, found: Audit) -> tuple[str, SeasonNo]:

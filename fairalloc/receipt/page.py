@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from functools import cache
 from importlib.resources import files as package_files
+from typing import TYPE_CHECKING
 from unicodedata import east_asian_width
 
-import segno
-from jinja2 import Template
 from markupsafe import Markup
 
 from fairalloc.instants import format_seconds
 from fairalloc.receipt.model import Receipt
-from fairalloc.report.page import environment
+
+if TYPE_CHECKING:
+    from jinja2 import Template
 
 MOST_SHOWN, MOST_CHOICES = 400, 2_000
 """Characters of a field, and of the choices, on the page; what is longer is cut there, and the file has all of it."""
@@ -39,6 +40,8 @@ def render_receipt(receipt: Receipt, file: str) -> str:
 
 @cache
 def _template() -> Template:
+    from fairalloc.report.templates import environment  # noqa: PLC0415  as below: whoever makes no page loads it not
+
     made = environment()
     made.filters["moment"] = format_seconds
     return made.from_string(_resource("receipt.html"))
@@ -56,6 +59,8 @@ def qr_text(receipt: Receipt) -> str:
 
 
 def _qr(receipt: Receipt) -> Markup:
+    import segno  # noqa: PLC0415
+
     drawn = segno.make(qr_text(receipt), error="m", micro=False)
     return Markup(drawn.svg_inline(border=4, omitsize=True, svgclass=None, lineclass=None, light="#fff"))  # noqa: S704 - drawn here
 

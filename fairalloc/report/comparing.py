@@ -9,7 +9,7 @@ from markupsafe import Markup
 from fairalloc.comparison import Measures
 from fairalloc.model import Fair
 from fairalloc.report import charts
-from fairalloc.report.page import environment, resource
+from fairalloc.report.templates import environment, resource
 from fairalloc.rules import Rules
 
 

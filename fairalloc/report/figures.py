@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -320,8 +319,3 @@ def _dots(book: Published, fairs: Mapping[str, Tally]) -> tuple[MapDot, ...]:
         for fair in book.fairs
         if fair.latitude is not None and fair.longitude is not None and fair.fair_id in fairs
     )
-
-
-def instant_words(instant: int) -> str:
-    """An instant as a date and time in UTC."""
-    return datetime.fromtimestamp(instant // 10**9, UTC).strftime("%Y-%m-%d %H:%M UTC")

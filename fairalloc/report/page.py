@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib.resources import files as package_files
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from fairalloc.audit import Audit
 from fairalloc.bundle.folder import MANIFEST
 from fairalloc.bundle.published import published
 from fairalloc.report import charts
-from fairalloc.report.figures import Figures, count, instant_words
+from fairalloc.report.figures import Figures, count
 from fairalloc.report.listing import decided, listing
+from fairalloc.report.templates import environment, resource
 
 MOST_WANTED = 20
 
@@ -72,15 +71,3 @@ def _charts(figures: Figures) -> dict[str, Markup]:
     if len(figures.dots) > 1:
         drawn["map"] = charts.fair_map("Fairs by place, size and demand", figures.dots)
     return drawn
-
-
-def environment() -> Environment:
-    """Templates in which all text is escaped and nothing may be missing, with the pages' number formats."""
-    made = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    made.filters.update(n="{:,}".format, pct="{:.1%}".format, x="{:.2f}".format, when=instant_words)
-    return made
-
-
-def resource(name: str) -> str:
-    """A file of this package: templates, style, script."""
-    return package_files("fairalloc.report").joinpath(name).read_text(encoding="utf-8")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from markupsafe import Markup
 
 from fairalloc.report import charts
-from fairalloc.report.page import environment, resource
+from fairalloc.report.templates import environment, resource
 from fairalloc.rules import Rules
 from fairalloc.services.whatif import FIGURES, Scenario
 from fairalloc.whatif.distributions import FEW

@@ -5,6 +5,7 @@ Ends with 5 where anything was found, as every check does.
 
 from __future__ import annotations
 
+import gc
 import hashlib
 import json
 import sys
@@ -18,6 +19,7 @@ FOUND = 5
 
 def main(folder: Path) -> int:
     """Check the files of a folder."""
+    gc.disable()  # rows and sums hold no circles: looking for some is a seventh of the work
     files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
     verdict = check_files(files)
     read = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}

@@ -21,7 +21,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from solver.verify.counts import Counts
-from solver.verify.season import Row, Run, Season, Signature
+from solver.verify.season import Row, Season, Signature, Stand
 
 Name = tuple[str, str]
 Taken = Sequence[tuple[Name, int]]
@@ -36,6 +36,7 @@ NO_RESTS: Rests = {}
 class Asker(NamedTuple):
     """What of an application its bound is made of, whatever the prices: asked of the tables once for all steps."""
 
+    name: str
     application: Row
     signature: Signature
     widths: range
@@ -55,6 +56,7 @@ class Asker(NamedTuple):
         """The asker that an application is."""
         name = application["application_id"]
         return cls(
+            name=name,
             application=application,
             signature=season.signature(application),
             widths=season.widths(application),
@@ -67,6 +69,11 @@ class Asker(NamedTuple):
             held=season.held_by(application),
             stands=tuple(season.standing[name].split("|")) if name in season.standing else (),
         )
+
+    def takes(self, width: int) -> Taken:
+        """What it takes of rows wherever it stands with so many sites."""
+        person = [(("filled", target), -1) for _, target, _ in self.person]
+        return [(("applications", self.name), 1), *person, *((("caps", cap), width) for cap in self.caps)]
 
     def ways(self, weights: Mapping[str, int]) -> list[tuple[int, tuple[str, ...], Sequence[int]]]:
         """What is worth more on some runs than on others: the gain, the sites a run must hold, how many it may be."""
@@ -84,7 +91,7 @@ class Offer(NamedTuple):
     """A run, its price with what cuts charge for it alone, and the rests that it leaves them."""
 
     price: int
-    run: Run
+    stand: Stand
     rests: Rests
 
 
@@ -132,6 +139,8 @@ class Cuts:
 
     def beyond(self, one: Rests, other: Rests) -> int:
         """What the cuts charge for two things together beyond what they charge for each: it is never negative."""
+        if not (one and other):
+            return 0
         both = {number: one[number] + other[number] for number in one.keys() & other.keys()}
         return self._add_up({n: rest for n, rest in both.items() if rest >= self._cuts[n]["divisor"]}, one, other)
 
@@ -178,8 +187,8 @@ class Bound:
         stretches = {*self._stretches, *(name for cut in part["cuts"] for name in cut["stretches"])}
         self._spaced = {(*name.split("|", maxsplit=3)[1:3], name.rpartition("|")[2]) for name in stretches}
         self._at_fair: dict[object, tuple[int, Taken]] = {}
-        self._known: dict[object, Offer] = {}
         self._offers: dict[object, list[Offer]] = {}
+        self._suitable: dict[object, list[Offer]] = {}
         self._menus: dict[object, Menu] = {}
 
     def total(self, askers: Sequence[Asker]) -> int:
@@ -201,29 +210,32 @@ class Bound:
 
     def _surplus(self, asker: Asker) -> int:
         """What the best placement is worth beyond all that it takes; 0 if that is better and not placing is allowed."""
-        weights, name = self._weights, asker.application["application_id"]
+        weights = self._weights
         extra, per_rank = weights.get("extra_stalls", 0), weights.get("choices", 0)
         base = weights.get("placed", 0) + asker.points * weights.get("priority", 0) - asker.widths[0] * extra
-        base += sum(self._targets.get(target, 0) for _, target, _ in asker.person)
-        per_stall = extra - sum(self._caps.get(cap, 0) for cap in asker.caps)
-        person = [(("filled", target), -1) for _, target, _ in asker.person]
+        for _, target, _ in asker.person:
+            base += self._targets.get(target, 0)
+        per_stall = extra
+        for cap in asker.caps:
+            per_stall -= self._caps.get(cap, 0)
         best: float = -math.inf if asker.keeps else 0  # infinite or whole
         for gain, through, widths in asker.ways(weights):
             for width in widths:
-                own = [*person, (("applications", name), 1), *((("caps", cap), width) for cap in asker.caps)]
+                own = asker.takes(width) if self._part["cuts"] else ()
                 charge, _ = self._cuts.charge(own)
-                for rank, choice in enumerate(asker.choices, start=1):
+                worth = base + gain + per_stall * width
+                for choice in asker.choices:
+                    worth -= per_rank
                     menu = self._menu(asker, choice, width, through)
-                    if menu:
+                    if menu and asker.person:
                         self._reached.update((target, (step, size)) for step, target, size in asker.person)
-                    worth = base + gain + per_stall * width - rank * per_rank
                     for least, fair, offers in menu:
                         # Rounded down together, sums never come to less than each alone: so there is no more to gain.
                         if worth - charge - least <= best:
                             break
                         best = self._best_of(asker, worth, width, own, fair, offers, best)
         if best == -math.inf:
-            raise ValueError(f"{name} must stand on {asker.keeps} and cannot")
+            raise ValueError(f"{asker.name} must stand on {asker.keeps} and cannot")
         return int(best)
 
     def _best_of(
@@ -247,15 +259,11 @@ class Bound:
         group = asker.application["group"] if self._spaced else ""
         key = (choice, width, through, asker.signature, group, asker.counted)
         if key not in self._menus:
-            fair, slash, number = choice.partition("/")
+            fair, _, number = choice.partition("/")
             fairs = self._season.fairs_in.get(asker.signature[0], []) if choice == "*" else [fair]
             menu = []
             for fair in fairs:
-                offers = self._offers_at(fair, asker.signature, width, group)
-                if slash:
-                    offers = [o for o in offers if any(site["number"] == number for site in o.run)]
-                if through:
-                    offers = [o for o in offers if {site["site_id"] for site in o.run}.issuperset(through)]
+                offers = self._suitable_at(fair, asker.signature, width, group, number, through)
                 if offers:
                     price, counted = self._counted_at(asker, fair)
                     charge, _ = self._cuts.charge([(row, width * n) for row, n in counted])
@@ -263,28 +271,48 @@ class Bound:
             self._menus[key] = sorted(menu)
         return self._menus[key]
 
-    def _offers_at(self, fair: str, signature: Signature, width: int, group: str) -> list[Offer]:
-        """The runs of a fair, the cheapest first."""
+    def _suitable_at(
+        self, fair: str, signature: Signature, width: int, group: str, number: str, through: tuple[str, ...]
+    ) -> list[Offer]:
+        """The runs of a fair that suit, the cheapest first, without those that can never be better than one before.
+
+        What follows an offer that leaves no rests costs no less, and cuts never charge less for it beyond.
+        """
         if (fair, signature[0], group) not in self._spaced:
             group = ""
-        key = (fair, signature, width, group)
+        key = (fair, signature, width, group, number, through)
+        if key not in self._suitable:
+            suitable = []
+            for offer in self._offers_at(fair, signature[0], width, group):
+                run = offer.stand[0]
+                if (
+                    self._season.fits(offer.stand, signature)
+                    and (not number or any(site["number"] == number for site in run))
+                    and (not through or {site["site_id"] for site in run}.issuperset(through))
+                ):
+                    suitable.append(offer)
+                    if not offer.rests:
+                        break
+            self._suitable[key] = suitable
+        return self._suitable[key]
+
+    def _offers_at(self, fair: str, period: str, width: int, group: str) -> list[Offer]:
+        """All runs of a fair, the cheapest first, whomever they suit."""
+        key = (fair, period, width, group)
         if key not in self._offers:
-            offers = [self._offer(run, group) for run in self._season.runs_at(fair, signature, width)]
-            offers.sort(key=_PRICE)
-            self._offers[key] = offers
+            offers = [self._offer(stand, group) for stand in self._season.stands(fair, period, width)]
+            self._offers[key] = sorted(offers, key=_PRICE)
         return self._offers[key]
 
-    def _offer(self, run: Run, group: str) -> Offer:
+    def _offer(self, stand: Stand, group: str) -> Offer:
         """A run for those of a product group."""
-        key = (run[0]["site_id"], len(run), group)
-        if key not in self._known:
-            sites, stretches = [site["site_id"] for site in run], self._counts.stretches(run, group)
-            price = sum(self._sites.get(name, 0) for name in sites)
-            price += sum(self._stretches.get(name, 0) for name in stretches)
-            taken = [(("sites", name), 1) for name in sites] + [(("stretches", name), 1) for name in stretches]
-            charge, rests = self._cuts.charge(taken)
-            self._known[key] = Offer(price + charge, run, rests)
-        return self._known[key]
+        sites = [site["site_id"] for site in stand[0]]
+        stretches = self._counts.stretches(stand[0], group)
+        price = sum(self._sites.get(name, 0) for name in sites)
+        price += sum(self._stretches.get(name, 0) for name in stretches)
+        taken = [(("sites", name), 1) for name in sites] + [(("stretches", name), 1) for name in stretches]
+        charge, rests = self._cuts.charge(taken)
+        return Offer(price + charge, stand, rests)
 
     def _counted_at(self, asker: Asker, fair: str) -> tuple[int, Taken]:
         """What a stall at a fair takes of the rows that count goods there: their price, and how much."""

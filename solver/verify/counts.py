@@ -25,6 +25,7 @@ class Counts:
         self._targets += [("minimums", minimum) for minimum in rules.get("minimums", [])]
         self._distinct = DISTINCT in rules["mechanism"].get("goals", [])
         self._spacing: Rule | None = rules.get("spacing")
+        self.spaced = self._spacing is not None
         self.soft = self._spacing is not None and self._spacing.get("strength", "hard") == "soft"
         self.anything = bool(self._limits or self._targets or self._spacing)
         self._at_fairs: dict[tuple[str, str, str], tuple[str, ...]] = {}

@@ -78,7 +78,7 @@ def _best_rank(application: Row, run: Sequence[Row]) -> int:
 def _counted(season: Season, counts: Counts) -> Counter[str]:
     """Stalls given, by the caps that they count against."""
     counted: Counter[str] = Counter()
-    for application, outcome in season.placed():
+    for application, outcome in season.placed() if counts.anything else ():
         sites = outcome["site_ids"].split("|")
         fair = season.sites[sites[0]]["fair_id"] if sites[0] in season.sites else ""
         for name in counts.caps(application, fair):
@@ -95,7 +95,7 @@ def no_cap_is_passed(season: Season, counts: Counts) -> Iterator[str]:
 
 def no_neighbours_of_one_group(season: Season, counts: Counts) -> Iterator[str]:
     """In no stretch of a row, as long as a hard spacing rule reaches, stand two applications of one group."""
-    if counts.soft:
+    if counts.soft or not counts.spaced:
         return
     holders: dict[str, list[str]] = defaultdict(list)
     for application, run in season.runs_given():
@@ -130,13 +130,14 @@ def _why_waiting(season: Season, counts: Counts, counted: Counter[str], applicat
     """No choice offers what is asked for, caps leave no room wherever one does, or others came first."""
     least, signature = season.widths(application)[0], season.signature(application)
     choices = application["choices"].split("|")
-    fairs = {fair for choice in choices for fair in season.runs(choice, signature, least)}
-    if not fairs:
+    if not any(season.runs(choice, signature, least) for choice in choices):
         return NO_SUITABLE_SITE
 
     def is_full(names: Iterator[str]) -> bool:
         return any(counts.limit(name) - counted[name] < least for name in names)
 
-    everywhere = is_full(counts.held_caps(application, None))
-    capped = everywhere or all(is_full(counts.held_caps(application, fair)) for fair in fairs)
+    capped = is_full(counts.held_caps(application, None))
+    if counts.by_fair and not capped:
+        fairs = {fair for choice in choices for fair in season.runs(choice, signature, least)}
+        capped = all(is_full(counts.held_caps(application, fair)) for fair in fairs)
     return CAP_REACHED if capped else OUTRANKED

@@ -8,7 +8,7 @@ from typing import Any
 
 from solver.verify.bound import SORTS, Asker, Bound
 from solver.verify.counts import DISTINCT, Counts
-from solver.verify.season import Row, Season, returning
+from solver.verify.season import Row, Run, Season, returning
 
 UNMOVED = "unmoved"
 KNOWN_GOALS = {"placed", "priority", "choices", "extra_stalls", "comfort", DISTINCT, UNMOVED}
@@ -30,7 +30,8 @@ def certificate_proves(
         yield f"certificate.json: the rules' goals are {steps}, the certificate proves others"
         return
     periods = Counter(period["id"] for period in season.rules["periods"])
-    values = {step: _Values(season, counts, step) for step in steps}
+    given = list(season.runs_given())
+    values = {step: _Values(season, counts, step, given) for step in steps}
     exact = _prices_must_meet(season, counts, steps)
     askers = [Asker.of(season, counts, season.applications[name]) for name in season.outcome]
     filled: dict[frozenset[str], dict[str, int]] = {}
@@ -109,13 +110,13 @@ def _part_is_sound(
 class _Values:
     """What the outcome is worth to a step, by period (to ``distinct``, in whatever periods there are)."""
 
-    def __init__(self, season: Season, counts: Counts, step: str) -> None:
+    def __init__(self, season: Season, counts: Counts, step: str, given: Sequence[tuple[Row, Run]]) -> None:
         self._season, self._step = season, step
         self._by_period: Counter[str] = Counter()
-        self._people = {(a["period"], a["applicant_id"]) for a, _ in season.placed()}
+        self._people = {(a["period"], a["applicant_id"]) for a, _ in season.placed()} if step == DISTINCT else set()
         towards: Counter[tuple[str, str, int]] = Counter()
         in_stretch: Counter[tuple[str, str]] = Counter()
-        for application, run in season.runs_given():
+        for application, run in given:
             period = application["period"]
             self._by_period[period] += _gain(season, step, application, run)
             if "/" in step:

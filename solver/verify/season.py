@@ -39,7 +39,12 @@ def parse_tables(files: Mapping[str, bytes]) -> Tables:
     """
 
     def rows(name: str) -> list[Row]:
-        return list(csv.DictReader(io.StringIO(files[name].decode(), newline="")))
+        lines = csv.reader(io.StringIO(files[name].decode(), newline=""))
+        header = next(lines, [])
+        try:
+            return [dict(zip(header, line, strict=True)) for line in lines if line]
+        except ValueError:
+            raise ValueError(f"{name}: line {lines.line_num} has not as many fields as the header") from None
 
     return Tables(
         rules=tomllib.loads(files["season.toml"].decode()),
@@ -59,8 +64,8 @@ Signature = tuple[str, str, str, frozenset[str]]
 """What decides whether a site suits an application: period, category, needs, and the pools that admit its kind."""
 
 
-Stand = tuple[Row, int, str, int]
-"""A site, the number of its sort (all that its suiting depends on), and its row and position."""
+Stand = tuple[Run, int]
+"""A run, and the number of its sort, which is all that its suiting depends on: many are of one sort."""
 
 
 @dataclass(slots=True)
@@ -86,10 +91,10 @@ class Season:
     keeps: dict[str, tuple[str, ...]] = field(default_factory=dict)
     keepers: dict[str, str] = field(default_factory=dict)
     standing: dict[str, str] = field(default_factory=dict)
+    known_pools: dict[str, frozenset[str]] = field(default_factory=dict)
     known_runs: dict[tuple[str, Signature, int], list[Run]] = field(default_factory=dict)
-    known_streaks: dict[tuple[str, Signature], list[list[Row]]] = field(default_factory=dict)
-    known_stands: dict[tuple[str, str], list[Stand]] = field(default_factory=dict)
-    known_sorts: dict[tuple[str, ...], int] = field(default_factory=dict)
+    known_stands: dict[tuple[str, str, int], list[Stand]] = field(default_factory=dict)
+    known_sorts: dict[tuple[tuple[str, ...], ...], int] = field(default_factory=dict)
     known_suits: dict[Signature, dict[int, bool]] = field(default_factory=lambda: defaultdict(dict))
 
     @classmethod
@@ -119,9 +124,8 @@ class Season:
         """From now on, applications are sure of these sites: they stand there, and nobody else does."""
         self.keeps = dict(keeps)
         self.keepers = {site_id: name for name, sites in keeps.items() for site_id in sites}
-        self.known_runs, self.known_streaks, self.known_stands = {}, {}, {}
-        self.known_sorts.clear()
-        self.known_suits.clear()
+        for known in (self.known_runs, self.known_stands, self.known_sorts, self.known_suits):
+            known.clear()
 
     def widths(self, application: Row) -> range:
         """How many stalls the application may be given."""
@@ -131,7 +135,10 @@ class Season:
 
     def signature(self, application: Row) -> Signature:
         """What of an application the sites are asked for."""
-        pools = frozenset(pool for pool, kinds in self.pools if application["kind"] in kinds)
+        kind = application["kind"]
+        if kind not in self.known_pools:
+            self.known_pools[kind] = frozenset(pool for pool, kinds in self.pools if kind in kinds)
+        pools = self.known_pools[kind]
         if application["application_id"] in self.keeps:
             pools |= {_own_pool(application["application_id"])}
         return application["period"], application["category"], application["needs"], pools
@@ -173,43 +180,40 @@ class Season:
         key = (fair, signature, width)
         if key not in self.known_runs:
             own = next((self.keeps[pool[1:]] for pool in signature[3] if pool.startswith(_OWN)), ())
-            found = (
-                tuple(streak[first : first + width])
-                for streak in self._streaks(fair, signature)
-                for first in range(len(streak) - width + 1)
-            )
+            found = (stand[0] for stand in self.stands(fair, signature[0], width) if self.fits(stand, signature))
             self.known_runs[key] = [run for run in found if not own or {s["site_id"] for s in run}.issuperset(own)]
         return self.known_runs[key]
 
-    def _streaks(self, fair: str, signature: Signature) -> list[list[Row]]:
-        """The suitable sites of a fair, as far as they follow each other."""
-        key = (fair, signature)
-        if key not in self.known_streaks:
-            streaks: list[list[Row]] = []
-            suits = self.known_suits[signature]
-            last_row, next_position = "", 0
-            for site, sort, row, position in self._stands(fair, signature[0]):
-                if sort not in suits:
-                    suits[sort] = self.suits(site, signature)
-                if suits[sort]:
-                    if position != next_position or row != last_row or not streaks:
-                        streaks.append([])
-                    streaks[-1].append(site)
-                    last_row, next_position = row, position + 1
-            self.known_streaks[key] = streaks
-        return self.known_streaks[key]
-
-    def _stands(self, fair: str, period: str) -> list[Stand]:
-        """The sites of a fair in a period in order, with all that :meth:`suits` asks of them: many are of one sort."""
-        key = (fair, period)
+    def stands(self, fair: str, period: str, width: int) -> list[Stand]:
+        """All runs of that many open sites of a fair that stand side by side, in order, whomever they suit."""
+        key = (fair, period, width)
         if key not in self.known_stands:
-            stands = []
-            for site in self.by_fair.get(key, []):
-                asked = (*(site[name] for name in _ASKED_OF_SITES), self.keepers.get(site["site_id"], ""))
-                sort = self.known_sorts.setdefault(asked, len(self.known_sorts))
-                stands.append((site, sort, site["row"], int(site["position"])))
-            self.known_stands[key] = stands
+            if width < 1:
+                raise ValueError(f"nobody can stand on {width} sites")
+            runs: list[Run] = [(site,) for site in self.by_fair.get((fair, period), []) if site["closed"] == ""]
+            at: dict[tuple[str, int], list[Row]] = defaultdict(list)
+            for (site,) in runs:
+                at[site["row"], int(site["position"])].append(site)
+            while runs and len(runs[0]) < width:
+                runs = [(*run, after) for run in runs for after in at.get(_place_after(run[-1]), ())]
+            self.known_stands[key] = [(run, self._sort(run)) for run in runs]
         return self.known_stands[key]
+
+    def fits(self, stand: Stand, signature: Signature) -> bool:
+        """Whether every site of a run suits a signature: asked once for all runs of a sort."""
+        run, sort = stand
+        suits = self.known_suits[signature]
+        if sort not in suits:
+            suits[sort] = all(self.suits(site, signature) for site in run)
+        return suits[sort]
+
+    def _sort(self, run: Run) -> int:
+        """The number of all that :meth:`suits` asks of open sites: new where no run before had the same."""
+        asked = tuple(
+            (site["period"], site["categories"], site["features"], site["pool"], self.keepers.get(site["site_id"], ""))
+            for site in run
+        )
+        return self.known_sorts.setdefault(asked, len(self.known_sorts))
 
     def placed(self) -> Iterator[tuple[Row, Row]]:
         """Applications with a site, and their outcomes."""
@@ -225,7 +229,6 @@ class Season:
                 yield application, run
 
 
-_ASKED_OF_SITES = ("closed", "period", "categories", "features", "pool")
 _OWN = "="
 
 
@@ -244,6 +247,11 @@ def adjacent(one: Row, other: Row) -> bool:
     """Whether a site stands right after another."""
     same = all(one[name] == other[name] for name in ("fair_id", "period", "row"))
     return same and int(other["position"]) == int(one["position"]) + 1
+
+
+def _place_after(site: Row) -> tuple[str, int]:
+    """Row and position right after a site's."""
+    return site["row"], int(site["position"]) + 1
 
 
 def returning(rules: Mapping[str, Any]) -> str:

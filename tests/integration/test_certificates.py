@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 
 from fairalloc.canonical import csv_bytes, csv_rows
 from solver import verify
 from solver.optimal import solve
+from solver.verify.season import Season
 from tests.certificates import PRICES, SORTS, Proof, random_cut
 from tests.made_season import HandMade
 from tests.scale import instances
@@ -239,3 +241,23 @@ def test_the_example_of_the_documents():
     assert not rejected(files, outcome, certificate)
     second["price"] = 0
     assert rejected(files, outcome, certificate)
+
+
+def test_a_run_goes_over_either_of_two_sites_in_one_place():
+    """No table says which of the two stands there: a bound that leaves one out would be too low."""
+    season = HandMade("", {"F": "S1 S2 S3 S4 . S5"}, ["a: ann fish 2 F"], ["placed"])
+    tables = verify.parse_tables(season.files(solve(season.request)))
+    at = {"S1": "0", "S2": "1", "S3": "1", "S4": "2", "S5": "4"}
+    moved = replace(tables, sites=[{**row, "position": at[row["site_id"]]} for row in tables.sites])
+    runs = [run for run, _ in Season.read(moved, []).stands("F", "may", 2)]
+    pairs = {tuple(site["site_id"] for site in run) for run in runs}
+    assert pairs == {("S1", "S2"), ("S1", "S3"), ("S2", "S4"), ("S3", "S4")}
+    assert len(runs) == len(pairs)
+
+
+def test_a_row_that_is_cut_short_is_a_finding():
+    season = HandMade("", {"F": "S1"}, ["a: ann fish 1 F"], ["placed"])
+    files = season.files(solve(season.request))
+    files["outcome.csv"] = files["outcome.csv"].rstrip(b"\n").rpartition(b",")[0] + b"\n"
+    (finding,) = verify.check_files(files).findings
+    assert "outcome.csv: line 2" in finding

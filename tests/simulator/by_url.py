@@ -19,7 +19,8 @@ from chain.client import LedgerClient
 from chain.deployment import contract_address, deploy
 from chain.keyring import KEY_NAMES, Keyring, default_password
 from chain.node.anvil_process import find_anvil
-from chain.rpc_node import UNREACHABLE, RpcNode
+from chain.rpc import UNREACHABLE
+from chain.rpc_node import RpcNode
 from fairalloc.errors import ChainUnavailableError
 from fairalloc.ledger import FeeMode
 from tests.simulator.hazards import ALIEN, DROPPED, GONE, LIES, LOST, OTHER, REORG, STUCK, Hazards
