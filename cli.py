@@ -16,6 +16,7 @@ from fairalloc import console
 from fairalloc.commands import (
     applicant,
     auditing,
+    campaigns,
     collecting,
     drawing,
     life,
@@ -47,6 +48,7 @@ for command in (
     collecting.intake,
     season.import_,
     season.allocate,
+    campaigns.carry_over,
     drawing.draw,
     life.confirm,
     life.decline,
@@ -69,7 +71,7 @@ for command in (
     operations.backup,
     operations.restore,
 ):
-    app.command(name=command.__name__.strip("_"))(command)
+    app.command(name=command.__name__.strip("_").replace("_", "-"))(command)
 app.add_typer(node.app, name="node")
 app.add_typer(receipts.app, name="receipt")
 

@@ -46,6 +46,14 @@ def season_files(season: SeasonInput) -> dict[str, bytes]:
     if season.earlier:
         given = ((e.applicant_id, e.period, e.fair_id, e.category, e.stalls) for e in season.earlier)
         optional["earlier.csv"] = _file("applicant_id,period,fair_id,category,stalls", given)
+    if season.conduct:
+        known = ((c.applicant_id, c.attended, c.no_shows, c.revocations) for c in season.conduct)
+        optional["conduct.csv"] = _file("applicant_id,attended,no_shows,revocations", known)
+    if season.same:
+        same = ((s.applicant_id, s.campaign, s.published_id) for s in season.same)
+        optional["same.csv"] = _file("applicant_id,campaign,published_id", same)
+    if season.followed:
+        optional["follows.csv"] = _file("campaign,calls", ((f.campaign, f.calls) for f in season.followed))
     return {
         "fairs.csv": _file("fair_id,name,district,area,latitude,longitude", map(fair_fields, season.fairs)),
         "sites.csv": _file(

@@ -9,12 +9,13 @@ from data.importers import read_handed, read_places, read_season
 from data.synthetic import synthesize
 from fairalloc.collection import Collected, Shelf
 from fairalloc.errors import StateConflictError, UsageError
+from fairalloc.forms import Form
 from fairalloc.model import SeasonInput
 from fairalloc.rules import Rules, parse_rules, read_rules
 
 
 def season_input(
-    folder: Path | None, synthetic: int | None, seed: int, skip_invalid: Path | None
+    folder: Path | None, synthetic: int | None, seed: int, skip_invalid: Path | None, form: Form = Form.SEASON
 ) -> tuple[Rules, str, SeasonInput]:
     """Rules, their text as it stands, and the input of a season from a folder, or of a made-up one.
 
@@ -28,7 +29,7 @@ def season_input(
         made = synthesize(synthetic or 1, seed=seed)
         return parse_rules(made.rules_text), made.rules_text, made.season
     rules, rules_text = read_rules(folder)
-    return rules, rules_text, read_season(folder, rules, skip_invalid=skip_invalid)
+    return rules, rules_text, read_season(folder, rules, skip_invalid=skip_invalid, form=form)
 
 
 def collected_input(

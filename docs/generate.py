@@ -1,7 +1,7 @@
 """Writes what is generated of the pages here: `python -m docs.generate`, with `--check` to only compare.
 
-Every command's help is docs/commands.md; the findings of an audit are a table in docs/audit.md; every error code
-with its remedy is docs/errors.md.
+Every command's help is docs/commands.md; the findings of an audit are a table in docs/audit.md, the status codes of
+requests one in docs/requests-2019.md; every error code with its remedy is docs/errors.md.
 """
 
 from __future__ import annotations
@@ -14,13 +14,14 @@ from pathlib import Path
 from typer.main import get_command
 from typer.testing import CliRunner
 
+from data.importers.request_statuses import REQUEST_STATUSES
 from docs.error_codes import error_page
 from fairalloc.findings import MEANINGS
 
 COMMANDS = Path(__file__).parent / "commands.md"
 AUDIT = Path(__file__).parent / "audit.md"
 ERRORS = Path(__file__).parent / "errors.md"
-_BEGIN, _END = "<!-- findings: generated -->\n", "<!-- findings: end -->"
+REQUESTS = Path(__file__).parent / "requests-2019.md"
 EXIT_CODES = """\
 | exit code | meaning |
 | --- | --- |
@@ -52,11 +53,26 @@ def commands_page() -> str:
 
 def audit_page() -> str:
     """docs/audit.md with its table of findings brought up to date."""
-    page = AUDIT.read_text()
-    before, _, rest = page.partition(_BEGIN)
-    _, _, after = rest.partition(_END)
     rows = "".join(f"| `{code}` | {meaning} |\n" for code, meaning in sorted(MEANINGS.items()))
-    return f"{before}{_BEGIN}| finding | what it means |\n| --- | --- |\n{rows}{_END}{after}"
+    return _with_table(AUDIT, "findings", f"| finding | what it means |\n| --- | --- |\n{rows}")
+
+
+def requests_page() -> str:
+    """docs/requests-2019.md with its table of status codes brought up to date."""
+    rows = "".join(
+        f"| {code} | {told.words} | {told.counterpart} | {told.intake.value} |\n"
+        for code, told in sorted(REQUEST_STATUSES.items())
+    )
+    head = "| code | what it says | here | the request |\n| --- | --- | --- | --- |\n"
+    return _with_table(REQUESTS, "statuses", head + rows)
+
+
+def _with_table(file: Path, name: str, table: str) -> str:
+    """A page with what stands between its marks of that name replaced."""
+    begin, end = f"<!-- {name}: generated -->\n", f"<!-- {name}: end -->"
+    before, _, rest = file.read_text().partition(begin)
+    _, _, after = rest.partition(end)
+    return f"{before}{begin}{table}{end}{after}"
 
 
 def _names(group: object, before: str = "") -> Iterator[str]:
@@ -68,7 +84,7 @@ def _names(group: object, before: str = "") -> Iterator[str]:
 
 def main() -> int:
     """Write the pages, or say which is stale."""
-    pages = {COMMANDS: commands_page(), AUDIT: audit_page()}
+    pages = {COMMANDS: commands_page(), AUDIT: audit_page(), REQUESTS: requests_page()}
     pages[ERRORS] = error_page()  # once the program is imported, with every kind of error that it has
     stale = [file for file, page in pages.items() if not file.is_file() or file.read_text() != page]
     if "--check" not in sys.argv:

@@ -20,6 +20,7 @@ from fairalloc.model import SeasonInput
 from fairalloc.numbering import application_label, public_numbers
 from fairalloc.requests import build_request
 from fairalloc.rules import Rules
+from fairalloc.sanctions import Sanctions
 from fairalloc.screening import screen
 from fairalloc.status import Status
 from fairalloc.suiting import Suiting
@@ -138,7 +139,8 @@ def request_of(rules: Rules, season: SeasonInput, seed: bytes) -> AllocationRequ
     season = replace(season, sites=opened)
     numbers = public_numbers(season, [period.id for period in rules.periods])
     applicants = {applicant.applicant_id: applicant for applicant in season.applicants}
-    decisions = screen(rules, season.applications, applicants)
+    sanctions = Sanctions.of(rules, season.conduct, numbers.owners)
+    decisions = screen(rules, season.applications, applicants, sanctions)
     eligible = {numbers.applications[d.application_id] for d in decisions if d.status is Status.ELIGIBLE}
     return build_request(rules, season, numbers, eligible, seed)
 

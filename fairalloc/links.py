@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from fairalloc.model import Applicant, ApplicantId, Application, Earlier, SeasonInput
 from fairalloc.numbering import joined_owners
 from fairalloc.rules import Cap, Rules
+from fairalloc.sanctions import Sanctions
 from fairalloc.screening import screen
 from fairalloc.status import Status
 
@@ -194,7 +195,8 @@ class _Asking:
         self._together: dict[str, list[ApplicantId]] = defaultdict(list)
         for name, owner in owners.items():
             self._together[owner].append(name)
-        screened = screen(rules, season.applications, self._people)
+        sanctions = Sanctions.of(rules, season.conduct, owners)
+        screened = screen(rules, season.applications, self._people, sanctions)
         eligible = {decision.application_id for decision in screened if decision.status is Status.ELIGIBLE}
         self._asked: dict[ApplicantId, list[Application]] = defaultdict(list)
         for application in season.applications:

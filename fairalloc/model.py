@@ -152,6 +152,33 @@ class Earlier:
 
 
 @dataclass(frozen=True, slots=True)
+class Conduct:
+    """What earlier campaigns of the season know of an applicant: how often they came, did not come, or lost a place."""
+
+    applicant_id: ApplicantId
+    attended: int = 0
+    no_shows: int = 0
+    revocations: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Same:
+    """An applicant here, and the id under which an earlier campaign has published the same one."""
+
+    applicant_id: ApplicantId
+    campaign: str
+    published_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Followed:
+    """An earlier campaign, and how many of its calls to the chain had been made when its state was carried over."""
+
+    campaign: str
+    calls: int
+
+
+@dataclass(frozen=True, slots=True)
 class SeasonInput:
     """Everything the city hands in besides the rules; all tuples sorted by id.
 
@@ -165,3 +192,6 @@ class SeasonInput:
     incumbents: tuple[Incumbent, ...] = ()
     preallocations: tuple[Preallocation, ...] = ()
     earlier: tuple[Earlier, ...] = ()
+    conduct: tuple[Conduct, ...] = ()
+    same: tuple[Same, ...] = ()
+    followed: tuple[Followed, ...] = ()

@@ -26,7 +26,8 @@ def queue_positions(
     """Queue positions 1..n by application id.
 
     Ties in the priority keys are broken by the applicants' lottery tickets; applications of one applicant that are
-    still level follow their order of arrival. Requests beyond a cap that demotes stand behind all others.
+    still level follow their order of arrival. Requests beyond a cap that demotes stand behind all others, and behind
+    these all requests of whomever a sanction demotes.
     """
     kind_rank = {kind: index for index, kind in enumerate(priority.kinds)}
     region_rank = {region: index for index, region in enumerate(priority.regions)}
@@ -50,7 +51,5 @@ def queue_positions(
         )
 
     ordered = sorted(eligible, key=rank)
-    if demotion is not None and demotion.caps:
-        level = demotion.levels(ordered, applicants)
-        ordered.sort(key=lambda application: level[application.application_id])
-    return {application.application_id: position for position, application in enumerate(ordered, start=1)}
+    told = ordered if demotion is None else demotion.reordered(ordered, applicants)
+    return {application.application_id: position for position, application in enumerate(told, start=1)}

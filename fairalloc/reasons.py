@@ -26,6 +26,7 @@ class Reason(IntEnum):
     APPLICATION_CAP = 25
     REGION_NOT_ADMITTED = 26
     STALLS_NOT_OFFERED = 27
+    SANCTIONED = 28
     FIRST_CHOICE = 40
     LOWER_CHOICE = 41
     PREALLOCATED = 42
@@ -70,6 +71,7 @@ REASON_WORDS: Mapping[Reason, str] = MappingProxyType(
         Reason.APPLICATION_CAP: "Goes beyond the number of applications the rules allow one applicant.",
         Reason.REGION_NOT_ADMITTED: "Applicants from this region are not admitted.",
         Reason.STALLS_NOT_OFFERED: "Asks for more adjacent stalls than the rules offer.",
+        Reason.SANCTIONED: "Did not come to places given earlier, or lost them, as often as the rules refuse for.",
         Reason.FIRST_CHOICE: "Placed on the first choice.",
         Reason.LOWER_CHOICE: "Placed on a lower choice; the higher ones went to others, as the rules have it.",
         Reason.PREALLOCATED: "Placed by a decision made before the allocation.",

@@ -33,7 +33,7 @@ def build_request(
     applicants = {applicant.applicant_id: applicant for applicant in season.applicants}
     incumbents = frozenset(incumbent.applicant_id for incumbent in season.incumbents)
     labels, owners = numbers.applicants, numbers.owners
-    demotion = Demotion.of(rules, season.earlier, applicants, labels, owners)
+    demotion = Demotion.of(rules, season.earlier, season.conduct, applicants, labels, owners)
     positions = queue_positions(rules.priority, taking_part, applicants, incumbents, seed, labels, demotion)
     decided = by_application(season.preallocations)
     candidates = []

@@ -6,7 +6,9 @@ A round is a small season of its own, made from the published files and from whe
   lottery give them;
 - whoever holds a site of these periods keeps it: where the rules count or compare the stalls of a fair (quotas,
   minimums, caps at fairs, spacing), it takes part as if a decision had placed it there; elsewhere its site is closed;
-- what the applicants and owners that take part hold besides counts against their caps, as earlier campaigns do;
+- what the applicants and owners that take part hold besides counts against their caps, as earlier campaigns do, and
+  how they behaved in those puts them behind others, as in the season;
+- stalls that a campaign after this one gives out by now are closed, and the act names them;
 - it goes by the season's own rules, or with ``order = "queue"`` strictly in queue order.
 
 So the independent checker judges a round by the same tables as it judges an allocation, and whoever doubts that they
@@ -52,10 +54,17 @@ STANDS, SEASON = "stands there already", "season"
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What a round is about: some periods, and the order it goes by (``rules`` or ``queue``)."""
+    """What a round is about.
+
+    Attributes:
+        periods: whose waiting lists.
+        order: what it goes by, ``rules`` or ``queue``.
+        passed_on: the ids of free sites that a campaign after this one gives out by now.
+    """
 
     periods: tuple[str, ...]
     order: str = "rules"
+    passed_on: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, act: Act) -> Round:
@@ -64,11 +73,13 @@ class Round:
         Raises:
             KeyError: when it does not say which.
         """
-        return cls(tuple(map(str, act.details["periods"])), str(act.details["order"]))
+        passed_on = tuple(map(str, act.details.get("passed_on", ())))
+        return cls(tuple(map(str, act.details["periods"])), str(act.details["order"]), passed_on)
 
     def details(self, files: Mapping[str, str]) -> dict[str, Any]:
         """As an act tells of it, with the digests of its files by their names."""
-        return {"periods": list(self.periods), "order": self.order, "files": dict(files)}
+        told = {"periods": list(self.periods), "order": self.order, "files": dict(files)}
+        return told | ({"passed_on": list(self.passed_on)} if self.passed_on else {})
 
 
 def round_files(number: int) -> tuple[str, str]:
@@ -112,9 +123,8 @@ class WaitingLists:
         for application in book.applications:
             self._in_period[application.period].append(application)
             self._of[application.applicant_id].append(application)
-        for name, applicant in book.applicants.items():
-            if applicant.owner_id:
-                self._behind[applicant.owner_id].add(name)
+        for name, owner in book.owners.items():
+            self._behind[owner].add(name)
         for given in book.earlier:
             self._before[given.applicant_id].append(given)
         self._rules: dict[str, tuple[str, Rules]] = {"rules": (rules_text, book.rules)}
@@ -141,7 +151,7 @@ class WaitingLists:
         text, rules = self._rules_of(about.order)
         taking_part: list[Application] = []
         kept: list[Preallocation] = [p for p in self.book.preallocations if p.application_id is None]
-        taken: set[SiteId] = set()
+        taken = set(map(SiteId, about.passed_on))
         compared = rules.quotas or rules.minimums or rules.fair_caps or rules.spacing is not None
         for application in (one for period in about.periods for one in self._in_period[period]):
             state = states[_number(application.application_id)]
@@ -184,17 +194,19 @@ class WaitingLists:
         names = {site.site_id for site in here}
         people = {application.applicant_id for application in taking_part}
         for name in tuple(people):
-            people |= self._behind.get(book.applicants[name].owner_id, set())
+            people |= self._behind.get(book.owners.get(name, ""), set())
         return SeasonInput(
             fairs=book.fairs,
             sites=here,
-            applicants=tuple(book.applicants[name] for name in sorted(people)),
+            # Of some nothing is published but how they behaved: that counts for their owner.
+            applicants=tuple(book.applicants[name] for name in sorted(people) if name in book.applicants),
             applications=tuple(sorted(taking_part, key=lambda application: application.application_id)),
             incumbents=tuple(i for i in book.incumbents if i.site_id in names and i.applicant_id in people),
             preallocations=tuple(
                 sorted((p for p in kept if p.site_id in names), key=lambda p: (p.site_id, p.application_id or ""))
             ),
             earlier=tuple(self._elsewhere(people, taking_part, states)),
+            conduct=tuple(known for known in book.conduct if known.applicant_id in people),
         )
 
     def _sites_in(self, periods: Collection[str]) -> Iterator[Site]:
@@ -218,11 +230,12 @@ class WaitingLists:
 
     def _numbers(self, season: SeasonInput) -> PublicNumbers:
         """The numbers that all have in the season that the round is one of."""
+        people = [row.applicant_id for rows in (season.applicants, season.conduct) for row in rows]
         return PublicNumbers(
             applications={a.application_id: ApplicationNo(_number(a.application_id)) for a in season.applications},
             sites={site.site_id: SiteNo(self.book.site_numbers[site.site_id]) for site in season.sites},
-            applicants={who.applicant_id: str(who.applicant_id) for who in season.applicants},
-            owners={who.applicant_id: who.owner_id for who in season.applicants if who.owner_id},
+            applicants={name: str(name) for name in people},
+            owners={name: self.book.owners[name] for name in people if name in self.book.owners},
         )
 
 

@@ -1,7 +1,7 @@
 """Who takes part: every application is admitted or refused, each refusal for one stated reason.
 
-The rules are asked in a fixed order (time, documents, kind, region, stalls, duplicates, caps) and the first that
-refuses gives the reason; duplicates and caps look only at applications that nothing before them has refused.
+The rules are asked in a fixed order (time, documents, kind, region, stalls, sanctions, duplicates, caps) and the first
+that refuses gives the reason; duplicates and caps look only at applications that nothing before them has refused.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from fairalloc.model import Applicant, ApplicantId, Application, ApplicationId
 from fairalloc.numbering import submission_order
 from fairalloc.reasons import REASON_STATUS, Reason
 from fairalloc.rules import ApplicationCap, Rules
+from fairalloc.sanctions import Sanctions
 from fairalloc.status import Status
 
 
@@ -31,19 +32,29 @@ class Screening:
         return REASON_STATUS[self.reason]
 
 
+NOBODY = Sanctions()
 Refusal = tuple[Reason, str]
 Check = Callable[[Application, Applicant], Refusal | None]
 
 
 def screen(
-    rules: Rules, applications: Sequence[Application], applicants: Mapping[ApplicantId, Applicant]
+    rules: Rules,
+    applications: Sequence[Application],
+    applicants: Mapping[ApplicantId, Applicant],
+    sanctions: Sanctions = NOBODY,
 ) -> tuple[Screening, ...]:
     """Decide on every application.
+
+    Args:
+        rules: of the season.
+        applications: all of them.
+        applicants: by id.
+        sanctions: by what is known of earlier campaigns.
 
     Returns:
         one decision per application, in order of arrival.
     """
-    checks = tuple(_checks(rules))
+    checks = tuple(_checks(rules, sanctions))
     decisions = []
     for application in sorted(applications, key=submission_order):
         applicant = applicants[application.applicant_id]
@@ -53,7 +64,7 @@ def screen(
     return tuple(decisions)
 
 
-def _checks(rules: Rules) -> Iterator[Check]:
+def _checks(rules: Rules, sanctions: Sanctions) -> Iterator[Check]:
     """The checks in the order in which they are asked; the last two remember what they have let through."""
     yield _within_campaign(rules)
     if rules.documents is not None:
@@ -64,6 +75,8 @@ def _checks(rules: Rules) -> Iterator[Check]:
         yield _region_admitted(rules.regions.id, frozenset(rules.regions.admitted))
     if rules.stalls.multiple == "refuse":
         yield _one_stall(rules.stalls.id)
+    if sanctions.rules:
+        yield _not_sanctioned(sanctions)
     caps = tuple(_Cap(cap) for cap in rules.application_caps)
     yield _Repeats(rules.duplicates.id if rules.duplicates is not None else None, caps)
 
@@ -111,6 +124,14 @@ def _region_admitted(rule_id: str, admitted: frozenset[str]) -> Check:
 def _one_stall(rule_id: str) -> Check:
     def check(application: Application, _: Applicant) -> Refusal | None:
         return (Reason.STALLS_NOT_OFFERED, rule_id) if application.stalls_min > 1 else None
+
+    return check
+
+
+def _not_sanctioned(sanctions: Sanctions) -> Check:
+    def check(_: Application, applicant: Applicant) -> Refusal | None:
+        rule = sanctions.refusing(applicant)
+        return None if rule is None else (Reason.SANCTIONED, rule.id)
 
     return check
 

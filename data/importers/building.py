@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import TypeVar
 
+from data.importers.columns import items
 from data.importers.table import Table
 from fairalloc.instants import Instant, parse_instant
 from fairalloc.model import (
@@ -33,7 +34,12 @@ APPLICATION_COLUMNS = (
 )
 INCUMBENT_COLUMNS = ("site_id", "applicant_id")
 
-CLOSED = {"": False, "no": False, "0": False, "false": False, "yes": True, "1": True, "true": True, "x": True}
+HELD = "held"
+"""Closed because somebody holds the site since an earlier campaign, as `carry-over` writes it."""
+CLOSED = {
+    **dict.fromkeys(("", "no", "0", "false"), False),
+    **dict.fromkeys(("yes", "1", "true", "x", HELD), True),
+}
 
 T = TypeVar("T")
 
@@ -41,10 +47,6 @@ T = TypeVar("T")
 def built(table: Table, columns: Sequence[str], build: Callable[..., T]) -> Iterator[T]:
     """The good rows as values; columns are handed over in the order of the format."""
     return (build(*row) for row in table.good_rows(columns))
-
-
-def _list(text: str) -> tuple[str, ...]:
-    return tuple(text.split("|")) if text else ()
 
 
 def fair_of(fair_id: str, name: str, district: str, area: str, latitude: str, longitude: str) -> Fair:
@@ -73,8 +75,8 @@ def site_of(
         row,
         int(position),
         number,
-        frozenset(_list(categories)),
-        frozenset(_list(features)),
+        frozenset(items(categories)),
+        frozenset(items(features)),
         pool,
         CLOSED[closed],
     )
@@ -108,11 +110,11 @@ def application_of(
         group,
         int(stalls_min),
         int(stalls_max),
-        frozenset(_list(needs)),
-        tuple(Choice.parse(choice) for choice in _list(choices)),
+        frozenset(items(needs)),
+        tuple(Choice.parse(choice) for choice in items(choices)),
         Instant(parse_instant(submitted_at)),
         int(registration_no),
-        () if documents == "ok" else _list(documents),
+        () if documents == "ok" else items(documents),
     )
 
 

@@ -28,6 +28,8 @@ def applicants_sheet(sheet: Sheet, collected: Sequence[Collected]) -> Sheet:
     """The rows of applicants.csv, and after them who was collected and does not stand there."""
     there = set(sheet.cells("applicant_id"))
     others = {name: fields for name, fields in _people(collected).items() if name not in there}
+    if not others:
+        return sheet
     rows = [[name, *(_blank(fields[fact]) for fact in FACTS)] for name, fields in sorted(others.items())]
     frame = pd.DataFrame(rows, columns=list(APPLICANT_COLUMNS), dtype=object).astype("str")
     lines = np.concatenate([np.asarray(sheet.lines), np.zeros(len(rows), dtype=np.int64)])

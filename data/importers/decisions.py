@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 
+from data.importers.columns import check_applicant, check_period
 from data.importers.sheet import Sheet
 from fairalloc.caps import counted_earlier
 from fairalloc.model import (
@@ -23,6 +24,7 @@ from fairalloc.preallocation import by_application, faults
 from fairalloc.reasons import REASON_WORDS
 from fairalloc.requests import candidate_of
 from fairalloc.rules import Rules
+from fairalloc.sanctions import Sanctions
 from fairalloc.screening import screen
 from fairalloc.status import Status
 
@@ -50,13 +52,10 @@ def check_earlier(sheet: Sheet, applicants: Collection[str], fairs: Collection[s
     """What can be said of each row by itself."""
     sheet.check_cells(("applicant_id", "period", "fair_id", "category"))
     sheet.required(EARLIER_COLUMNS)
-    what, remedy = "an applicant that applicants.csv does not have", "add the applicant, or mend the id"
-    sheet.known("applicant_id", applicants, "unknown-applicant", what, remedy)
+    check_applicant(sheet, applicants)
     what, remedy = "a fair that fairs.csv does not have", "add the fair, or mend the id"
     sheet.known("fair_id", fairs, "unknown-fair", what, remedy)
-    periods = [period.id for period in rules.periods]
-    remedy = "see [[periods]] in season.toml"
-    sheet.known("period", periods, "unknown-period", "a period that the rules do not have", remedy)
+    check_period(sheet, rules)
     categories = [category.id for category in rules.categories]
     remedy = "see [[categories]] in season.toml"
     sheet.known("category", categories, "unknown-category", "a category that the rules do not have", remedy)
@@ -98,7 +97,10 @@ def _check_together(sheet: Sheet, season: SeasonInput, rules: Rules) -> None:
     placed = by_application([d for d in decisions if d.application_id in applications])
     decisions = [decision for of in placed.values() for decision in of]
     numbers = public_numbers(season, [period.id for period in rules.periods])
-    screened = {decision.application_id: decision for decision in screen(rules, season.applications, applicants)}
+    sanctions = Sanctions.of(rules, season.conduct, numbers.owners)
+    screened = {
+        decision.application_id: decision for decision in screen(rules, season.applications, applicants, sanctions)
+    }
     found = faults(
         rules,
         sites,

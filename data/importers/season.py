@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -26,8 +26,19 @@ from data.importers.building import (
     incumbent_of,
     site_of,
 )
+from data.importers.campaigns import (
+    CONDUCT_COLUMNS,
+    FOLLOWS_COLUMNS,
+    SAME_COLUMNS,
+    check_conduct,
+    check_follows,
+    check_same,
+    conduct,
+    followed,
+    same,
+)
 from data.importers.collected import applicants_sheet, applications_sheet, check_facts
-from data.importers.columns import SITE_ID, check_features, check_id, check_period
+from data.importers.columns import SITE_ID, check_applicant, check_features, check_id, check_period
 from data.importers.decisions import (
     EARLIER_COLUMNS,
     PREALLOCATION_COLUMNS,
@@ -36,9 +47,20 @@ from data.importers.decisions import (
     earlier,
     with_decisions,
 )
+from data.importers.requests import (
+    OPTIONAL_COLUMNS,
+    REQUEST_COLUMNS,
+    REQUESTS,
+    LeftOut,
+    application_ids,
+    applications,
+    check_requests,
+    left_out,
+)
 from data.importers.sheet import Sheet, read_sheet
 from fairalloc.collection import Collected
 from fairalloc.errors import Defect, InvalidDataError
+from fairalloc.forms import Form
 from fairalloc.model import Applicant, ApplicantId, SeasonInput
 from fairalloc.rules import Rules, unknown_fairs
 
@@ -50,15 +72,25 @@ FILES = {
     "incumbents.csv": INCUMBENT_COLUMNS,
     "preallocations.csv": PREALLOCATION_COLUMNS,
     "earlier.csv": EARLIER_COLUMNS,
+    "conduct.csv": CONDUCT_COLUMNS,
+    "same.csv": SAME_COLUMNS,
+    "follows.csv": FOLLOWS_COLUMNS,
 }
-OPTIONAL_FILES = frozenset({"incumbents.csv", "preallocations.csv", "earlier.csv"})
+OPTIONAL_FILES = frozenset(
+    {"incumbents.csv", "preallocations.csv", "earlier.csv", "conduct.csv", "same.csv", "follows.csv"}
+)
 
 MAX_NAME = 200
 _Rows = Literal["all", "good"]
 
 
 def read_season(
-    folder: Path, rules: Rules, *, skip_invalid: Path | None = None, collected: Sequence[Collected] | None = None
+    folder: Path,
+    rules: Rules,
+    *,
+    skip_invalid: Path | None = None,
+    form: Form = Form.SEASON,
+    collected: Sequence[Collected] | None = None,
 ) -> SeasonInput:
     """Read and check a season's files.
 
@@ -66,6 +98,7 @@ def read_season(
         folder: where the files are.
         rules: the season's rules, which the files are held against.
         skip_invalid: leave out the rows that are wrong, and write them with their reasons to this file.
+        form: in which form applications come, where they were not collected.
         collected: where applications were collected, those that count: they stand in the place of `applications.csv`,
             and `applicants.csv` need not have who was collected with them.
 
@@ -73,8 +106,8 @@ def read_season(
         InvalidDataError: with every defect that was found; with ``skip_invalid`` only for files that cannot be read,
             and for fairs that rules name and that are not there, as no row could be left out for that.
     """
-    sheets = _sheets(folder, collected)
-    fairs, sites, applicants, applications, incumbents, decisions, given = sheets
+    sheets = _sheets(folder, form, collected)
+    fairs, sites, applicants, asked, incumbents, decisions, given, known, same_people, before = sheets
     _check_fairs(fairs)
     # One bad row must not make a defect of every row that names it, unless it is left out and they are not.
     left_in: _Rows = "good" if skip_invalid is not None else "all"
@@ -84,19 +117,26 @@ def read_season(
     check_applicants(applicants, rules)
     check_facts(applicants, collected or ())
     applicant_ids = _ids(applicants, "applicant_id", left_in)
-    check_applications(applications, applicant_ids, fair_ids, _stalls(sites, left_in), rules)
+    if asked.name == REQUESTS:
+        check_requests(asked, applicant_ids, fair_ids, rules)
+        application_names = application_ids(asked, good_only=left_in == "good")
+    else:
+        check_applications(asked, applicant_ids, fair_ids, _stalls(sites, left_in), rules)
+        application_names = _ids(asked, "application_id", left_in)
     _check_incumbents(incumbents, _ids(sites, "site_id", left_in), applicant_ids)
     check_earlier(given, applicant_ids, fair_ids, rules)
-    check_preallocations(decisions, _ids(sites, "site_id", left_in), _ids(applications, "application_id", left_in))
+    check_conduct(known, applicant_ids)
+    check_same(same_people, applicant_ids)
+    check_follows(before, rules)
+    check_preallocations(decisions, _ids(sites, "site_id", left_in), application_names)
+    made = applications(asked) if asked.name == REQUESTS else built(asked, APPLICATION_COLUMNS, application_of)
     season = SeasonInput(
         fairs=tuple(sorted(built(fairs, FAIR_COLUMNS, fair_of), key=lambda fair: fair.fair_id)),
         sites=tuple(sorted(built(sites, SITE_COLUMNS, site_of), key=lambda site: site.site_id)),
         applicants=tuple(
             sorted(built(applicants, APPLICANT_COLUMNS, applicant_of), key=lambda applicant: applicant.applicant_id)
         ),
-        applications=tuple(
-            sorted(built(applications, APPLICATION_COLUMNS, application_of), key=lambda a: a.application_id)
-        ),
+        applications=tuple(sorted(made, key=lambda a: a.application_id)),
         incumbents=tuple(
             sorted(built(incumbents, INCUMBENT_COLUMNS, incumbent_of), key=lambda i: (i.site_id, i.applicant_id))
         ),
@@ -105,6 +145,9 @@ def read_season(
                 built(given, EARLIER_COLUMNS, earlier), key=lambda e: (e.applicant_id, e.period, e.fair_id, e.category)
             )
         ),
+        conduct=tuple(sorted(built(known, CONDUCT_COLUMNS, conduct), key=lambda c: c.applicant_id)),
+        same=tuple(sorted(built(same_people, SAME_COLUMNS, same), key=lambda s: (s.applicant_id, s.campaign))),
+        followed=tuple(sorted(built(before, FOLLOWS_COLUMNS, followed), key=lambda f: f.campaign)),
     )
     if skip_invalid is not None or not any(sheet.defects for sheet in sheets if sheet is not decisions):
         # Decisions are held against everything else, which must be right for that, or left out.
@@ -138,7 +181,7 @@ def read_places(folder: Path, rules: Rules) -> Places:
     _check_fairs(fairs)
     fair_ids = _ids(fairs, "fair_id", "all")
     _check_sites(sites, fair_ids, rules)
-    applicants = _optional(folder, "applicants.csv")
+    applicants = optional_sheet(folder, "applicants.csv")
     check_applicants(applicants, rules)
     defects = [
         *unknown_fairs(rules, folder, fair_ids),
@@ -150,20 +193,53 @@ def read_places(folder: Path, rules: Rules) -> Places:
     return Places(fair_ids, _stalls(sites, "all"), {person.applicant_id: person for person in people})
 
 
-def _sheets(folder: Path, collected: Sequence[Collected] | None) -> list[Sheet]:
+def check_carried(folder: Path, rules: Rules, collected: Sequence[Collected]) -> None:
+    """Check the files that carry-over writes, and those that they name; applications need not be there yet.
+
+    Raises:
+        InvalidDataError: with every defect that was found.
+    """
+    names = ("fairs.csv", "sites.csv", "applicants.csv", "earlier.csv", "conduct.csv", "same.csv", "follows.csv")
+    sheets = _sheets(folder, Form.SEASON, collected, names)
+    fairs, sites, applicants, given, known, same_people, before = sheets
+    _check_fairs(fairs)
+    fair_ids = _ids(fairs, "fair_id", "all")
+    _check_sites(sites, fair_ids, rules)
+    check_applicants(applicants, rules)
+    check_facts(applicants, collected)
+    applicant_ids = _ids(applicants, "applicant_id", "all")
+    check_earlier(given, applicant_ids, fair_ids, rules)
+    check_conduct(known, applicant_ids)
+    check_same(same_people, applicant_ids)
+    check_follows(before, rules)
+    defects = [defect for sheet in sheets for defect in sheet.defects]
+    if defects:
+        raise InvalidDataError(defects, "mend the files, or declare in season.toml what earlier campaigns had")
+
+
+def requests_left_out(folder: Path) -> tuple[LeftOut, ...]:
+    """The requests of a folder that are no applications."""
+    return tuple(left_out(read_sheet(folder, REQUESTS, REQUEST_COLUMNS, OPTIONAL_COLUMNS)))
+
+
+def _sheets(
+    folder: Path, form: Form, collected: Sequence[Collected] | None, names: Collection[str] = tuple(FILES)
+) -> list[Sheet]:
     """All files, in the order in which they are checked; where several cannot be read, all of them are named."""
     found: list[Sheet] = []
     defects: list[Defect] = []
-    for name, columns in FILES.items():
+    for name in names:
         try:
             if collected is not None and name == "applications.csv":
                 found.append(applications_sheet(collected))
             elif collected is not None and name == "applicants.csv":
-                found.append(applicants_sheet(_optional(folder, name), collected))
+                found.append(applicants_sheet(optional_sheet(folder, name), collected))
+            elif form is Form.REQUESTS and name == "applications.csv":
+                found.append(read_sheet(folder, REQUESTS, REQUEST_COLUMNS, OPTIONAL_COLUMNS))
             elif name in OPTIONAL_FILES:
-                found.append(_optional(folder, name))
+                found.append(optional_sheet(folder, name))
             else:
-                found.append(read_sheet(folder, name, columns))
+                found.append(read_sheet(folder, name, FILES[name]))
         except InvalidDataError as error:
             defects += error.defects
     if defects:
@@ -171,7 +247,7 @@ def _sheets(folder: Path, collected: Sequence[Collected] | None) -> list[Sheet]:
     return found
 
 
-def _optional(folder: Path, name: str) -> Sheet:
+def optional_sheet(folder: Path, name: str) -> Sheet:
     """A file that may be missing: then it has no rows."""
     if (folder / name).exists():
         return read_sheet(folder, name, FILES[name])
@@ -230,10 +306,7 @@ def _check_incumbents(sheet: Sheet, sites: frozenset[str], applicants: frozenset
     sheet.check_cells(INCUMBENT_COLUMNS)
     sheet.required(INCUMBENT_COLUMNS)
     sheet.known("site_id", sites, "unknown-site", "a site that sites.csv does not have", "mend the id")
-    remedy = "add the applicant, or mend the id"
-    sheet.known(
-        "applicant_id", applicants, "unknown-applicant", "an applicant that applicants.csv does not have", remedy
-    )
+    check_applicant(sheet, applicants)
     sheet.unique(["site_id"], "two-incumbents", "has an incumbent already", "a site had one holder: remove the other")
 
 

@@ -120,8 +120,8 @@ class Sheet(Table):
         self.flag(least > most, high, code, message, remedy)
 
 
-def read_sheet(folder: Path, name: str, columns: Sequence[str]) -> Sheet:
-    """Read a file.
+def read_sheet(folder: Path, name: str, columns: Sequence[str], optional: Collection[str] = ()) -> Sheet:
+    """Read a file; columns that may be left out, and are, are blank.
 
     Raises:
         InvalidDataError: for what makes the whole file unreadable: missing, empty, not UTF-8, broken quoting, columns.
@@ -129,6 +129,10 @@ def read_sheet(folder: Path, name: str, columns: Sequence[str]) -> Sheet:
     text = _text(folder, name)
     rows, lines = _rows(name, text)
     header = [column.strip() for column in rows[0]]
+    for column in columns:
+        if column in optional and column not in header:
+            header.append(column)
+            rows[1:] = [[*row, ""] for row in rows[1:]]
     _check_header(name, header, columns)
     # A row that goes over several lines has a line break in a cell.
     suspicious = _SUSPICIOUS.search(text) is not None or len(rows) != len(text.splitlines())

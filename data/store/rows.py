@@ -25,12 +25,15 @@ from fairalloc.model import (
     ApplicationId,
     CategoryId,
     Choice,
+    Conduct,
     Earlier,
     Fair,
     FairId,
+    Followed,
     Incumbent,
     PeriodId,
     Preallocation,
+    Same,
     Site,
     SiteId,
 )
@@ -168,6 +171,36 @@ def earlier_of(row: Row) -> Earlier:
         CategoryId(row["category"]),
         row["stalls"],
     )
+
+
+def conduct_row(known: Conduct) -> dict[str, Any]:
+    """What earlier campaigns know of an applicant as a row."""
+    return {name: getattr(known, name) for name in ("applicant_id", "attended", "no_shows", "revocations")}
+
+
+def conduct_of(row: Row) -> Conduct:
+    """What earlier campaigns know of an applicant from its row."""
+    return Conduct(ApplicantId(row["applicant_id"]), row["attended"], row["no_shows"], row["revocations"])
+
+
+def same_row(one: Same) -> dict[str, Any]:
+    """Who an applicant was in an earlier campaign, as a row."""
+    return {name: getattr(one, name) for name in ("applicant_id", "campaign", "published_id")}
+
+
+def same_of(row: Row) -> Same:
+    """Who an applicant was in an earlier campaign, from its row."""
+    return Same(ApplicantId(row["applicant_id"]), row["campaign"], row["published_id"])
+
+
+def followed_row(one: Followed) -> dict[str, Any]:
+    """An earlier campaign as a row."""
+    return {"campaign": one.campaign, "calls": one.calls}
+
+
+def followed_of(row: Row) -> Followed:
+    """An earlier campaign from its row."""
+    return Followed(row["campaign"], row["calls"])
 
 
 def record_of(row: Row) -> SeasonRecord:

@@ -13,14 +13,17 @@ from data.store.tables import (
     ApplicantTable,
     ApplicationTable,
     CollectedTable,
+    ConductTable,
     DocumentTable,
     EarlierTable,
     FairTable,
+    FollowedTable,
     IncumbentTable,
     OutboxTable,
     PinTable,
     PreallocationTable,
     SaltTable,
+    SameTable,
     SeasonTable,
     SigningTable,
     SiteTable,
@@ -38,6 +41,7 @@ APPLICANT, APPLICATION, SALT = _table(ApplicantTable), _table(ApplicationTable),
 INCUMBENT, STANDING, TRANSITION = _table(IncumbentTable), _table(StandingTable), _table(TransitionTable)
 OUTBOX, SIGNING, PIN, DOCUMENT = _table(OutboxTable), _table(SigningTable), _table(PinTable), _table(DocumentTable)
 PREALLOCATION, EARLIER, ACT = _table(PreallocationTable), _table(EarlierTable), _table(ActTable)
+CONDUCT, SAME, FOLLOWED = _table(ConductTable), _table(SameTable), _table(FollowedTable)
 COLLECTED = _table(CollectedTable)
 
 

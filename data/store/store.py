@@ -13,24 +13,18 @@ from contextlib import contextmanager
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Connection, Engine, RowMapping, Select, Table, bindparam, func, select
+from sqlalchemy import Connection, Engine, RowMapping, Select, bindparam, func, select
 
-from data.store import outbox, rows
+from data.store import inputs, outbox, rows
 from data.store.collected import SqlCollection, require_count, require_unregistered
 from data.store.failures import words
 from data.store.schema import (
     ACT,
-    APPLICANT,
     APPLICATION,
     DOCUMENT,
-    EARLIER,
-    FAIR,
-    INCUMBENT,
     OUTBOX,
-    PREALLOCATION,
     SALT,
     SEASON,
-    SITE,
     STANDING,
     TRANSITION,
     insert,
@@ -102,18 +96,13 @@ class SqlStore:
             require_count(connection, season_id, collected)
             head = {"season_id": season_id, "stage": Stage.IMPORTED.value, "rules_text": rules_text}
             insert(connection, SEASON, season_no, [{**head, "source_digest": source_digest}])
-            insert(connection, FAIR, season_no, map(rows.fair_row, season.fairs))
-            insert(connection, SITE, season_no, map(rows.site_row, season.sites))
-            insert(connection, APPLICANT, season_no, map(rows.applicant_row, season.applicants))
+            inputs.put(connection, season_no, season)
             insert(
                 connection,
                 APPLICATION,
                 season_no,
                 (rows.application_row(by_id[r.application_id], r) for r in registrations),
             )
-            insert(connection, INCUMBENT, season_no, map(rows.incumbent_row, season.incumbents))
-            insert(connection, PREALLOCATION, season_no, map(rows.preallocation_row, season.preallocations))
-            insert(connection, EARLIER, season_no, map(rows.earlier_row, season.earlier))
             numbers = [registration.application_no for registration in registrations]
             salts = ({"application_no": r.application_no, "salt": r.salt} for r in registrations)
             insert(connection, SALT, season_no, salts)
@@ -149,28 +138,8 @@ class SqlStore:
 
     def load_input(self, season_no: SeasonNo) -> SeasonInput:
         """See :class:`fairalloc.ports.Store`."""
-
-        def load(table: Table, key: str) -> list[RowMapping]:
-            found = self._read(select(table).where(table.c.season_no == season_no))
-            # Databases sort text by locale; the season's tuples are sorted as Python does.
-            return sorted(found, key=lambda row: str(row[key]))
-
-        incumbents = sorted(
-            map(rows.incumbent_of, load(INCUMBENT, "site_id")), key=lambda i: (i.site_id, i.applicant_id)
-        )
-        given = sorted(
-            map(rows.earlier_of, load(EARLIER, "applicant_id")),
-            key=lambda e: (e.applicant_id, e.period, e.fair_id, e.category),
-        )
-        return SeasonInput(
-            fairs=tuple(map(rows.fair_of, load(FAIR, "fair_id"))),
-            sites=tuple(map(rows.site_of, load(SITE, "site_id"))),
-            applicants=tuple(map(rows.applicant_of, load(APPLICANT, "applicant_id"))),
-            applications=tuple(map(rows.application_of, load(APPLICATION, "application_id"))),
-            incumbents=tuple(incumbents),
-            preallocations=tuple(map(rows.preallocation_of, load(PREALLOCATION, "site_id"))),
-            earlier=tuple(given),
-        )
+        with self._connect() as connection:
+            return inputs.read(connection, season_no)
 
     def registrations(self, season_no: SeasonNo) -> Sequence[Registration]:
         """See :class:`fairalloc.ports.Store`."""

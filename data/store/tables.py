@@ -123,6 +123,36 @@ class EarlierTable(SQLModel, table=True):
     stalls: int
 
 
+class ConductTable(SQLModel, table=True):
+    """See :class:`fairalloc.model.Conduct`."""
+
+    __tablename__ = "conduct"
+    season_no: int = Field(primary_key=True, foreign_key="season.season_no")
+    applicant_id: str = Field(primary_key=True)
+    attended: int
+    no_shows: int
+    revocations: int
+
+
+class SameTable(SQLModel, table=True):
+    """See :class:`fairalloc.model.Same`."""
+
+    __tablename__ = "same"
+    season_no: int = Field(primary_key=True, foreign_key="season.season_no")
+    applicant_id: str = Field(primary_key=True)
+    campaign: str = Field(primary_key=True)
+    published_id: str
+
+
+class FollowedTable(SQLModel, table=True):
+    """See :class:`fairalloc.model.Followed`."""
+
+    __tablename__ = "followed"
+    season_no: int = Field(primary_key=True, foreign_key="season.season_no")
+    campaign: str = Field(primary_key=True)
+    calls: int
+
+
 class StandingTable(SQLModel, table=True):
     """Where an application stands now; a site has one holder at most."""
 

@@ -5,6 +5,7 @@ Every function here is a plain function of what it is given; each finding names 
 """
 
 from fairalloc.audit.bundle import EXCHANGED, NOT_PROVEN, REFUSALS, audit_allocation, audit_bundle, audit_files
+from fairalloc.audit.campaigns import audit_campaigns, to_replay
 from fairalloc.audit.chain import audit_chain, audit_database, recorded_at
 from fairalloc.audit.register import audit_stored_register
 from fairalloc.audit.verdict import Audit
@@ -16,9 +17,11 @@ __all__ = [
     "Audit",
     "audit_allocation",
     "audit_bundle",
+    "audit_campaigns",
     "audit_chain",
     "audit_database",
     "audit_files",
     "audit_stored_register",
     "recorded_at",
+    "to_replay",
 ]

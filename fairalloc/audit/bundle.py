@@ -23,6 +23,7 @@ from fairalloc.model import Preallocation
 from fairalloc.numbering import application_label, number_applications, number_sites
 from fairalloc.ports import CheckFiles
 from fairalloc.queue import queue_positions
+from fairalloc.sanctions import Sanctions
 from fairalloc.screening import screen
 from fairalloc.status import Status
 
@@ -113,7 +114,8 @@ def _numbers(book: Published) -> Iterator[str]:
 def _screening(book: Published) -> Iterator[str]:
     """The rules of admission, asked again, give the published decisions."""
     stated = {row["application_id"]: (row["status"], row["reason_code"], row["rule_id"]) for row in book.screening}
-    for decision in screen(book.rules, book.applications, book.applicants):
+    sanctions = Sanctions.of(book.rules, book.conduct, book.owners)
+    for decision in screen(book.rules, book.applications, book.applicants, sanctions):
         expected = (decision.status.name, str(int(decision.reason)), decision.rule_id)
         found = stated.get(decision.application_id)
         if found != expected:
@@ -124,7 +126,6 @@ def _queue(book: Published, seed: bytes) -> Iterator[str]:
     """The priority keys and the value that the lottery drew give the published queue positions."""
     eligible = {row["application_id"] for row in book.screening if row["status"] == Status.ELIGIBLE.name}
     labels = {applicant_id: str(applicant_id) for applicant_id in book.applicants}
-    owners = {name: applicant.owner_id for name, applicant in book.applicants.items() if applicant.owner_id}
     positions = queue_positions(
         book.rules.priority,
         [application for application in book.applications if application.application_id in eligible],
@@ -132,7 +133,7 @@ def _queue(book: Published, seed: bytes) -> Iterator[str]:
         frozenset(incumbent.applicant_id for incumbent in book.incumbents),
         seed,
         labels,
-        Demotion.of(book.rules, book.earlier, book.applicants, labels, owners),
+        Demotion.of(book.rules, book.earlier, book.conduct, book.applicants, labels, book.owners),
     )
     stated = {row["application_id"]: row["queue_position"] for row in book.outcome}
     for name, position in positions.items():

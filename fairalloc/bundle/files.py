@@ -48,6 +48,9 @@ APPLICATION_COLUMNS = (
 )
 PREALLOCATION_COLUMNS = ("site_id", "application_id", "reason", "actor")
 EARLIER_COLUMNS = ("applicant_id", "owner_id", "kind", "period", "fair_id", "category", "stalls")
+CONDUCT_COLUMNS = ("applicant_id", "owner_id", "attended", "no_shows", "revocations")
+SAME_COLUMNS = ("applicant_id", "campaign", "published_id")
+FOLLOWS_COLUMNS = ("campaign", "calls")
 OUTCOME_COLUMNS = (
     "application_id",
     "queue_position",
@@ -62,7 +65,7 @@ OUTCOME_COLUMNS = (
 def input_files(rules_text: str, season: SeasonInput, numbers: PublicNumbers) -> dict[str, bytes]:
     """The files that are frozen before the allocation: rules, fairs, sites, applications, incumbents.
 
-    Decisions made beforehand, and what earlier campaigns gave, only where there are any.
+    Decisions made beforehand, and what is known of earlier campaigns, only where there are any.
     """
     sites = sorted(season.sites, key=lambda site: numbers.sites[site.site_id])
     incumbents = sorted(
@@ -101,6 +104,24 @@ def _optional_files(season: SeasonInput, numbers: PublicNumbers) -> dict[str, by
             for given in season.earlier
         )
         files["earlier.csv"] = csv_bytes(EARLIER_COLUMNS, given)
+    return files | _campaign_files(season, numbers)
+
+
+def _campaign_files(season: SeasonInput, numbers: PublicNumbers) -> dict[str, bytes]:
+    """How applicants behaved in earlier campaigns, who they were there, and which campaigns these are."""
+    labels, owners = numbers.applicants, numbers.owners
+    files = {}
+    if season.conduct:
+        known = sorted(
+            (labels[c.applicant_id], owners.get(c.applicant_id, ""), c.attended, c.no_shows, c.revocations)
+            for c in season.conduct
+        )
+        files["conduct.csv"] = csv_bytes(CONDUCT_COLUMNS, known)
+    if season.same:
+        same = sorted((labels[one.applicant_id], one.campaign, one.published_id) for one in season.same)
+        files["same.csv"] = csv_bytes(SAME_COLUMNS, same)
+    if season.followed:
+        files["follows.csv"] = csv_bytes(FOLLOWS_COLUMNS, ((one.campaign, one.calls) for one in season.followed))
     return files
 
 

@@ -18,12 +18,15 @@ from fairalloc.model import (
     ApplicationId,
     CategoryId,
     Choice,
+    Conduct,
     Earlier,
     Fair,
     FairId,
+    Followed,
     Incumbent,
     PeriodId,
     Preallocation,
+    Same,
     Site,
     SiteId,
 )
@@ -37,7 +40,8 @@ from fairalloc.status import Status
 class Published:
     """A bundle's contents under their published ids; ``site_numbers`` by site id.
 
-    ``applicants`` has those who apply, and those who were given stalls earlier.
+    ``applicants`` has those who apply, and those who were given stalls earlier; ``owners`` the name of the owner of
+    each who has one, those known from earlier campaigns alone included.
     """
 
     rules: Rules
@@ -49,6 +53,10 @@ class Published:
     incumbents: tuple[Incumbent, ...]
     preallocations: tuple[Preallocation, ...]
     earlier: tuple[Earlier, ...]
+    conduct: tuple[Conduct, ...]
+    same: tuple[Same, ...]
+    followed: tuple[Followed, ...]
+    owners: Mapping[ApplicantId, str]
     screening: tuple[Mapping[str, str], ...]
     outcome: tuple[Mapping[str, str], ...]
     certificate: Mapping[str, Any]
@@ -80,7 +88,7 @@ def published(files: Mapping[str, bytes]) -> Published:
     """
     rules = parse_rules(files["season.toml"].decode())
     site_rows, rows = csv_rows(files["sites.csv"]), csv_rows(files["applications.csv"])
-    given = csv_rows(files.get("earlier.csv", b""))
+    given, known = csv_rows(files.get("earlier.csv", b"")), csv_rows(files.get("conduct.csv", b""))
     return Published(
         rules=rules,
         fairs=tuple(_fair(row) for row in csv_rows(files["fairs.csv"])),
@@ -97,6 +105,12 @@ def published(files: Mapping[str, bytes]) -> Published:
         ),
         preallocations=tuple(_preallocation(row) for row in csv_rows(files.get("preallocations.csv", b""))),
         earlier=tuple(_earlier(row) for row in given),
+        conduct=tuple(_conduct(row) for row in known),
+        same=tuple(_same(row) for row in csv_rows(files.get("same.csv", b""))),
+        followed=tuple(Followed(row["campaign"], int(row["calls"])) for row in csv_rows(files.get("follows.csv", b""))),
+        owners={
+            ApplicantId(row["applicant_id"]): row["owner_id"] for row in (*known, *given, *rows) if row["owner_id"]
+        },
         screening=tuple(csv_rows(files["screening.csv"])),
         outcome=tuple(csv_rows(files["outcome.csv"])),
         certificate=json.loads(files["certificate.json"]),
@@ -166,6 +180,15 @@ def _earlier(row: Mapping[str, str]) -> Earlier:
         CategoryId(row["category"]),
         int(row["stalls"]),
     )
+
+
+def _conduct(row: Mapping[str, str]) -> Conduct:
+    counts = (int(row[name]) for name in ("attended", "no_shows", "revocations"))
+    return Conduct(ApplicantId(row["applicant_id"]), *counts)
+
+
+def _same(row: Mapping[str, str]) -> Same:
+    return Same(ApplicantId(row["applicant_id"]), row["campaign"], row["published_id"])
 
 
 def _application(row: Mapping[str, str]) -> Application:

@@ -18,7 +18,7 @@ from fairalloc.rules import Lottery, Rules
 
 INPUT_FILES = ("fairs.csv", "sites.csv", "applications.csv", "incumbents.csv")
 """The files under the inputs root, in its order."""
-OPTIONAL_INPUT_FILES = ("preallocations.csv", "earlier.csv")
+OPTIONAL_INPUT_FILES = ("preallocations.csv", "earlier.csv", "conduct.csv", "same.csv", "follows.csv")
 """Files that follow them where a season has them."""
 
 

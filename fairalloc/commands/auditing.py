@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Annotated
@@ -10,7 +10,16 @@ from typing import Annotated
 import typer
 
 from fairalloc import console
-from fairalloc.audit import Audit, audit_allocation, audit_bundle, audit_chain, audit_files, recorded_at
+from fairalloc.audit import (
+    Audit,
+    audit_allocation,
+    audit_bundle,
+    audit_campaigns,
+    audit_chain,
+    audit_files,
+    recorded_at,
+    to_replay,
+)
 from fairalloc.bundle.folder import PAGE, read_bundle, read_timings
 from fairalloc.commands.checker import checker_beside
 from fairalloc.commands.options import DEFAULT_STATE, BundleDir, Db, Export, Json, Rpc, State
@@ -37,6 +46,9 @@ def audit(
     db: Db = None,
     rpc: Rpc = None,
     export: Export = None,
+    follows: Annotated[
+        list[Path] | None, typer.Option("--follows", help="The bundle of a campaign before; repeatable.")
+    ] = None,
     no_db: Annotated[bool, typer.Option("--no-db", help="Leave the database out.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -46,14 +58,16 @@ def audit(
     """
     # Checker and chain come first: while they are at work, each in processes of its own, the files are looked at.
     with checker_beside(bundle) as check, ThreadPoolExecutor(max_workers=1) as beside:
-        files = read_bundle(bundle)
+        files, before = read_bundle(bundle), [read_bundle(folder) for folder in follows or ()]
         workspace = Workspace(state, db, rpc)
         found = Audit()
         contract, season_no = _recorded_at(files, check, found)
-        reading = beside.submit(_read_chain, workspace, export, contract, season_no)
+        reading = beside.submit(_read_chain, workspace, export, contract, (season_no, *to_replay(files, before)))
         audit_files(files, check, found)
-        identity, history = reading.result()
+        identity, histories = reading.result()
+        history = histories[season_no]
         found.add("the chain's logs read and replayed", history.next_seq + history.administration.next_seq, ())
+        audit_campaigns(found, before, histories)
         audit_chain(found, files, identity, history, CODE_HASH)
         if export is None and not no_db and workspace.has_database():
             audit_own_database(found, workspace.store(), season_no, history)
@@ -62,15 +76,15 @@ def audit(
 
 
 def _read_chain(
-    workspace: Workspace, export: Path | None, contract: str, season_no: SeasonNo
-) -> tuple[ChainIdentity, History]:
-    """Which chain it is and what it has of a season: of an export, once all of it is executed again."""
+    workspace: Workspace, export: Path | None, contract: str, seasons: Iterable[SeasonNo]
+) -> tuple[ChainIdentity, dict[SeasonNo, History]]:
+    """Which chain it is and what it has of seasons: of an export, once all of it is executed again."""
     from chain.client import LedgerClient
     from chain.node.export import replica
 
     with workspace.chain().node() if export is None else replica(export) as node:
         ledger = LedgerClient(node, contract)
-        return ledger.identity(), ledger.history(season_no)
+        return ledger.identity(), {number: ledger.history(number) for number in seasons}
 
 
 def _recorded_at(files: Mapping[str, bytes], check: CheckFiles, found: Audit) -> tuple[str, SeasonNo]:

@@ -21,6 +21,7 @@ from fairalloc.collection import Collected, Source, Terms
 from fairalloc.commands.options import DEFAULT_STATE, At, Db, Folder, Json, SkipInvalid, State
 from fairalloc.commands.workspace import Workspace
 from fairalloc.errors import UsageError
+from fairalloc.forms import Form
 from fairalloc.instants import Instant, format_instant, parse_instant
 from fairalloc.model import SeasonInput
 from fairalloc.receipt.acknowledgement import Sign, Signed
@@ -204,13 +205,14 @@ def season_given(
     seed: int,
     skip_invalid: Path | None,
     *,
+    form: Form,
     before_closing: bool,
 ) -> Given:
     """A season from a folder, with what was collected for it, or made up.
 
     Raises:
         StateConflictError: when its campaign has not closed yet, or the folder has applications never collected.
-        UsageError: when rows are to be left out of what was collected.
+        UsageError: when rows are to be left out of what was collected, or requests stand beside it.
     """
     from data.source import collected_input, season_input
 
@@ -223,9 +225,15 @@ def season_given(
                     "what was collected was acknowledged: none of it can be left out",
                     "mend the season's files, or the applications by `fairalloc collect`",
                 )
+            if form is Form.REQUESTS:
+                raise UsageError(
+                    "collect.format",
+                    "applications were collected for this season: requests.csv would not be read",
+                    "leave out --format, or register the requests in another --state",
+                )
             counted = what_counts(rules, versions, _now(), before_closing=before_closing)
             return Given(rules, text, collected_input(season_dir, rules, versions, counted), versions)
-    return Given(*season_input(season_dir, synthetic, seed, skip_invalid))
+    return Given(*season_input(season_dir, synthetic, seed, skip_invalid, form))
 
 
 def _collected(workspace: Workspace, season_id: str) -> Sequence[Collected]:

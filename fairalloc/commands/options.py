@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from fairalloc.forms import Form
 from fairalloc.ledger import FeeMode
 
 Folder = Annotated[Path, typer.Argument(help="Folder with season.toml and the CSV files.")]
@@ -25,6 +26,7 @@ Fees = Annotated[FeeMode, typer.Option("--fees", envvar="FAIRALLOC_FEES", help="
 Confirmations = Annotated[
     str, typer.Option(envvar="FAIRALLOC_CONFIRMATIONS", help="Blocks that must follow the last call's, or `finalized`.")
 ]
+FormOption = Annotated[Form, typer.Option("--format", help="Applications as applications.csv, or as requests.csv.")]
 SkipInvalid = Annotated[Path | None, typer.Option("--skip-invalid", help="Leave out bad rows and list them in a file.")]
 Export = Annotated[Path | None, typer.Option("--export", help="Audit against a chain export, on a node of our own.")]
 BeforeClosing = Annotated[

@@ -19,6 +19,7 @@ from fairalloc.commands.options import (
     Db,
     Fees,
     Folder,
+    FormOption,
     Json,
     Out,
     Rpc,
@@ -29,10 +30,13 @@ from fairalloc.commands.options import (
     State,
     Synthetic,
 )
+from fairalloc.commands.requests import tell_left_out
 from fairalloc.commands.workspace import CODE_HASH, Workspace
+from fairalloc.forms import Form
 from fairalloc.ledger import FeeMode
 from fairalloc.services import pipeline
 from fairalloc.services.bundling import bundle_files
+from fairalloc.services.carrying import require_carried_over
 from fairalloc.services.context import SeasonContext, find_season
 from fairalloc.services.keeping import Held
 from fairalloc.services.pipeline import Stopwatch, register
@@ -45,6 +49,7 @@ def run(
     synthetic: Synthetic = None,
     seed: Seed = 2026,
     skip_invalid: SkipInvalid = None,
+    form: FormOption = Form.SEASON,
     state: State = DEFAULT_STATE,
     db: Db = None,
     rpc: Rpc = None,
@@ -62,8 +67,11 @@ def run(
     watch = Stopwatch()
     workspace = Workspace(state, db, rpc, fees, confirmations)
     with watch.lap("import"):
-        given = season_given(workspace, season_dir, synthetic, seed, skip_invalid, before_closing=before_closing)
+        given = season_given(
+            workspace, season_dir, synthetic, seed, skip_invalid, form=form, before_closing=before_closing
+        )
         rules, season = given.rules, given.season
+        tell_left_out(season_dir, form)
         tools = workspace.tools()
         context = register(tools.store, rules, given.rules_text, season, given.collected)
     with workspace.chain().ledger(tools.store.pinned(context.record.season_no)) as ledger:
@@ -101,6 +109,7 @@ def synth(
 def import_(
     season_dir: Folder,
     skip_invalid: SkipInvalid = None,
+    form: FormOption = Form.SEASON,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Check only, store nothing.")] = False,
     before_closing: BeforeClosing = False,
     state: State = DEFAULT_STATE,
@@ -112,13 +121,18 @@ def import_(
     Example: fairalloc import seasons/2026 --dry-run
     """
     workspace = Workspace(state, db, None)
-    given = season_given(workspace, season_dir, None, 0, skip_invalid, before_closing=before_closing)
+    given = season_given(workspace, season_dir, None, 0, skip_invalid, form=form, before_closing=before_closing)
     rules, season = given.rules, given.season
     facts: dict[str, object] = {"fairs": len(season.fairs), "sites": len(season.sites)}
     facts |= {"applicants": len(season.applicants), "applications": len(season.applications)}
     facts |= given_facts(given)
+    left_out = tell_left_out(season_dir, form)
+    if form is Form.REQUESTS:
+        facts["left out"] = left_out if as_json else len(left_out)
     if not dry_run:
         register(workspace.store(), rules, given.rules_text, season, given.collected)
+    elif workspace.has_database():
+        require_carried_over(workspace.store(), rules, season)
     facts["stored"] = "no" if dry_run else "yes"
     console.show(f"Season {rules.season.id}", facts, as_json=as_json)
 
@@ -127,6 +141,7 @@ def allocate(
     season_dir: SeasonDir = None,
     out_dir: Out = Path("out/season"),
     season: SeasonOption = None,
+    form: FormOption = Form.SEASON,
     no_chain: Annotated[bool, typer.Option("--no-chain", help="Leave the chain for a later `publish`.")] = False,
     keep: Annotated[
         Path | None, typer.Option("--keep", help="An earlier bundle: who holds a site there keeps it, at equal goals.")
@@ -146,8 +161,9 @@ def allocate(
     watch, workspace = Stopwatch(), Workspace(state, db, rpc, fees, confirmations)
     tools = workspace.tools()
     if season_dir is not None:
-        given = season_given(workspace, season_dir, None, 0, None, before_closing=before_closing)
+        given = season_given(workspace, season_dir, None, 0, None, form=form, before_closing=before_closing)
         context = register(tools.store, given.rules, given.rules_text, given.season, given.collected)
+        tell_left_out(season_dir, form)
     else:
         context = SeasonContext.load(tools.store, find_season(tools.store, season))
     held = None if keep is None else Held.of(read_bundle(keep), context)

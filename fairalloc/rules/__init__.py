@@ -1,21 +1,9 @@
 """The season's rules: what a `season.toml` may say, and how it is read."""
 
+from fairalloc.rules.admission import Admission, ApplicationCap, Documents, Duplicates, Regions, Sanction
 from fairalloc.rules.lottery import ChainBlock, DrandRound, Lottery, PublicString
 from fairalloc.rules.mechanism import Goal, Mechanism, Step
-from fairalloc.rules.model import (
-    Admission,
-    ApplicationCap,
-    Campaign,
-    Category,
-    Documents,
-    Duplicates,
-    Kind,
-    Period,
-    Priority,
-    PriorityKey,
-    Regions,
-    Rules,
-)
+from fairalloc.rules.model import Campaign, Category, Kind, Period, Priority, PriorityKey, Rules
 from fairalloc.rules.offers import Offers
 from fairalloc.rules.placing import Cap, FairCap, FairPriority, Minimum, Numbering, Pool, Quota, Spacing, Stalls
 from fairalloc.rules.quota_queue import QuotaQueue, counted_category
@@ -49,6 +37,7 @@ __all__ = [
     "QuotaQueue",
     "Regions",
     "Rules",
+    "Sanction",
     "Spacing",
     "Stalls",
     "Step",

@@ -16,6 +16,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from fairalloc.instants import NANOSECONDS
+from fairalloc.rules.admission import Admission, ApplicationCap, Documents, Duplicates, Regions, Sanction
 from fairalloc.rules.base import Moment, Name, Rule, Strict
 from fairalloc.rules.lottery import Lottery
 from fairalloc.rules.mechanism import Goal, Mechanism, Step
@@ -34,12 +35,15 @@ class SeasonHeading(Strict):
 class Campaign(Rule):
     """One round of intake: applications count from ``opens`` up to, not including, ``closes``.
 
+    ``follows``: the id of the season's campaign before this one, which is on record as a season of its own.
     ``recorded_by``: when the outcome has to stand on chain; what is recorded later is a finding of the audit.
     """
 
     opens: Moment
     closes: Moment
     recorded_by: Moment | None = None
+    name: str = ""
+    follows: Name | None = None
 
     @model_validator(mode="after")
     def _opens_before_it_closes(self) -> Self:
@@ -113,27 +117,6 @@ class Priority(Rule):
         return self
 
 
-class Admission(Rule):
-    """Kinds of applicants that may sell the categories. With no such rule everyone may sell everything."""
-
-    kinds: Annotated[tuple[Name, ...], Field(min_length=1)]
-    categories: Annotated[tuple[Name, ...], Field(min_length=1)]
-
-
-class Regions(Rule):
-    """Regions whose applicants are admitted."""
-
-    admitted: Annotated[tuple[str, ...], Field(min_length=1)]
-
-
-class Documents(Rule):
-    """Applications with missing documents are refused."""
-
-
-class Duplicates(Rule):
-    """Of applications of one applicant for the same period, category, group and choices only the first counts."""
-
-
 class Amendments(Rule):
     """Whether an application that was amended before the closing keeps its place, or takes the amendment's time.
 
@@ -141,17 +124,6 @@ class Amendments(Rule):
     """
 
     place: Literal["keep", "new"] = "new"
-
-
-class ApplicationCap(Rule):
-    """At most ``max_applications`` of an applicant take part per period or season; the earliest submitted ones do.
-
-    No ``kinds`` means all kinds.
-    """
-
-    kinds: tuple[Name, ...] = ()
-    per: Literal["period", "season"]
-    max_applications: Annotated[int, Field(ge=1)]
 
 
 class Rules(Strict):
@@ -172,6 +144,7 @@ class Rules(Strict):
     duplicates: Duplicates | None = None
     amendments: Amendments | None = None
     application_caps: tuple[ApplicationCap, ...] = ()
+    sanctions: tuple[Sanction, ...] = ()
     pools: tuple[Pool, ...] = ()
     caps: tuple[Cap, ...] = ()
     fair_caps: tuple[FairCap, ...] = ()
@@ -183,6 +156,12 @@ class Rules(Strict):
     numbering: Numbering = Numbering(id="numbering", returning="keep")
     quota_queue: QuotaQueue | None = None
     offers: Offers | None = None
+
+    @model_validator(mode="after")
+    def _follows_another(self) -> Self:
+        if self.campaign.follows == self.season.id:
+            raise ValueError(f"the campaign {self.season.id!r} follows itself: `follows` names the one before it")
+        return self
 
     @model_validator(mode="after")
     def _nobody_who_applies_knows_the_draw(self) -> Self:
@@ -310,9 +289,11 @@ class Rules(Strict):
         _unique("kind", (kind.id for kind in self.kinds))
         _unique("feature", self.features)
         _unique("rule", (rule.id for rule in self.rules()))
-        naming_kinds: tuple[Admission | ApplicationCap | Cap | FairPriority | Pool | Priority | Quota, ...] = (
+        naming_kinds: tuple[Admission | ApplicationCap | Cap | FairPriority | Pool | Priority | Quota | Sanction, ...]
+        naming_kinds = (
             *self.admissions,
             *self.application_caps,
+            *self.sanctions,
             *self.pools,
             *self.caps,
             *self.quotas,
@@ -344,6 +325,7 @@ class Rules(Strict):
         optional = tuple(rule for rule in might_be if rule is not None)
         capping = (
             *self.application_caps,
+            *self.sanctions,
             *self.pools,
             *self.caps,
             *self.fair_caps,

@@ -11,7 +11,7 @@ from fairalloc.rules.mechanism import Goal
 from fairalloc.rules.model import Rules
 from fairalloc.rules.quota_queue import QuotaQueue, usual_table
 
-LISTS = ("application_caps", "pools", "caps", "fair_caps", "quotas", "minimums", "fair_priorities")
+LISTS = ("application_caps", "sanctions", "pools", "caps", "fair_caps", "quotas", "minimums", "fair_priorities")
 SINGLE = ("regions", "documents", "duplicates", "spacing")
 
 

@@ -150,6 +150,9 @@ def _source_digest(rules_text: str, season: SeasonInput, records: Iterable[bytes
         # What may be left out has no part where it is, so that a season without it keeps its digest.
         *(b"preallocations" + repr(decision).encode() for decision in season.preallocations),
         *(b"earlier" + repr(given).encode() for given in season.earlier),
+        *(b"conduct" + repr(known).encode() for known in season.conduct),
+        *(b"same" + repr(one).encode() for one in season.same),
+        *(b"follows" + repr(one).encode() for one in season.followed),
         *(() if collected is None else (b"collected" + collected,)),
     )
     for part in parts:

@@ -19,6 +19,7 @@ from fairalloc.ports import CheckFiles, Ledger, Stage, Store
 from fairalloc.progress import Progress
 from fairalloc.rules import Rules
 from fairalloc.services.bundling import bundle_files
+from fairalloc.services.carrying import require_carried_over, same_findings
 from fairalloc.services.context import SeasonContext
 from fairalloc.services.drawing import draw_known, frozen_at, latest_freeze, waiting
 from fairalloc.services.intake import import_season
@@ -58,7 +59,12 @@ class Tools:
 def register(
     store: Store, rules: Rules, rules_text: str, season: SeasonInput, collected: Sequence[Collected] = ()
 ) -> SeasonContext:
-    """Store a season, where it is not there yet, with salts from the system's randomness or from its collection."""
+    """Store a season, where it is not there yet, with salts from the system's randomness or from its collection.
+
+    Raises:
+        StateConflictError: when it follows a campaign, and its files are not what that one left.
+    """
+    require_carried_over(store, rules, season)
     return SeasonContext.of(import_season(store, rules, rules_text, season, os.urandom, collected), rules, season)
 
 
@@ -66,7 +72,10 @@ def audit_own_database(found: Audit, store: Store, season_no: SeasonNo, history:
     """Hold the database's standings and records against the chain's history, where the database has the season."""
     if any(record.season_no == season_no for record in store.seasons()):
         audit_database(found, store.standings(season_no), history)
-        audit_stored_register(found, store.registrations(season_no), store.load_input(season_no), history)
+        season = store.load_input(season_no)
+        audit_stored_register(found, store.registrations(season_no), season, history)
+        if season.same:
+            found.add("links to earlier campaigns", len(season.same), same_findings(store, season_no))
 
 
 def allocate(tools: Tools, context: SeasonContext, ledger: Ledger | None, watch: Stopwatch) -> SeasonContext:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from functools import cached_property
 
 from fairalloc.acts import Act, ActKind
@@ -10,11 +11,14 @@ from fairalloc.allocation import Solve
 from fairalloc.bundle.files import certificate_file, outcome_file
 from fairalloc.bundle.published import published
 from fairalloc.canonical import csv_rows, sha256
+from fairalloc.carrying import Stalls
 from fairalloc.errors import StateConflictError, UsageError, VerificationFailedError
 from fairalloc.instants import Instant, format_instant
+from fairalloc.model import Site
 from fairalloc.outcome import outcomes
 from fairalloc.ports import CheckFiles, Store
 from fairalloc.rounds import Round, WaitingLists, round_files, waves_of
+from fairalloc.services.carrying import given_out_later
 from fairalloc.services.context import SeasonContext
 from fairalloc.services.drawing import drawn_seed
 from fairalloc.services.life import CLOCK, SeasonLife
@@ -51,6 +55,7 @@ class Rounds:
             VerificationFailedError: when the independent checker finds anything.
         """
         self._require_possible(life, about, at)
+        about = replace(about, passed_on=tuple(self.passed_on(life, about.periods)))
         try:
             posed = self.lists.pose(about, life.book.states)
         except ValueError as error:
@@ -69,6 +74,22 @@ class Rounds:
         details = about.details({name: sha256(content).hex() for name, content in documents.items()})
         waves = waves_of(csv_rows(outcome), numbers)
         return life.propose(ActKind.REALLOCATE, at, actor, "", waves, details=details), documents
+
+    def sites(self, life: SeasonLife, period: str) -> list[Site]:
+        """The sites of a period, without those that are passed on."""
+        gone = frozenset(self.passed_on(life, (period,)))
+        return [site for site in self.lists.sites(period) if site.site_id not in gone]
+
+    def passed_on(self, life: SeasonLife, periods: Collection[str]) -> Iterator[str]:
+        """The free sites of some periods that campaigns after this one give out by now."""
+        for number, site in sorted(self._context.sites_by_number().items()):
+            free = site.period in periods and not site.closed and number not in life.book.holders
+            if free and self._later.has(site.site_id, site.fair_id, site.period, site.number):
+                yield site.site_id
+
+    @cached_property
+    def _later(self) -> Stalls:
+        return given_out_later(self._store, self._context.record.season_id)
 
     def _require_possible(self, life: SeasonLife, about: Round, at: Instant) -> None:
         openings = life.timetable.openings

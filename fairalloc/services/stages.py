@@ -18,6 +18,7 @@ from fairalloc.numbering import parse_application_label
 from fairalloc.outcome import outcomes
 from fairalloc.ports import CheckFiles, Stage, Store
 from fairalloc.requests import build_request
+from fairalloc.sanctions import Sanctions
 from fairalloc.screening import screen
 from fairalloc.services.context import SeasonContext
 from fairalloc.services.drawing import drawn_seed, freeze_name
@@ -42,7 +43,8 @@ def screen_season(store: Store, context: SeasonContext) -> SeasonContext:
     context.require(Stage.IMPORTED)
     season = context.season
     applicants = {applicant.applicant_id: applicant for applicant in season.applicants}
-    decisions = screen(context.rules, season.applications, applicants)
+    sanctions = Sanctions.of(context.rules, season.conduct, context.numbers.owners)
+    decisions = screen(context.rules, season.applications, applicants, sanctions)
     transitions = [
         Transition(context.numbers.applications[decision.application_id], decision.status, decision.reason)
         for decision in decisions

@@ -50,10 +50,10 @@ def outlook(life: SeasonLife, rounds: Rounds, number: int, leaving: Leaving, dra
     if now[number].status is not Status.WAITLISTED:
         raise StateConflictError("waiting.none", f"{name} is {now[number].status.name} and waits for nothing", "")
     period, lists = life.periods[number], rounds.lists
-    at_first = lists.book.states()
-    line = Line(_request(rounds, period, _waiting_ever(at_first, now)), lists.sites(period), now)
+    at_first, sites = lists.book.states(), rounds.sites(life, period)
+    line = Line(_request(rounds, period, _waiting_ever(at_first, now)), sites, now)
     told = [_rank(act, ranks) for act, ranks in ranks_over_time(line.rivals(number), Book(at_first), life.acts)]
-    present = Line(_request(rounds, period, now), lists.sites(period), now)
+    present = Line(_request(rounds, period, now), sites, now)
     here = (n for n, other in life.periods.items() if other == period and now[n].status in HOLDS_SITE)
     holders = {n: tuple(lists.sites_of(now[n])) for n in here}
     reached = present.odds(number, leaving, draws, seed, holders)

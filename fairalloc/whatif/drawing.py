@@ -22,6 +22,7 @@ from fairalloc.model import (
     ApplicantId,
     Application,
     ApplicationId,
+    Conduct,
     Earlier,
     Incumbent,
     SeasonInput,
@@ -31,7 +32,7 @@ from fairalloc.numbering import joined_owners
 
 @dataclass(frozen=True, slots=True)
 class Unit:
-    """Who is drawn together: an owner's applicants, what they asked for, and what they had before.
+    """Who is drawn together: an owner's applicants, what they asked for, and what they had and did before.
 
     Those who did not apply are there too: they may join the others, and what they have counts where an owner's does.
     """
@@ -40,6 +41,7 @@ class Unit:
     applications: tuple[Application, ...]
     incumbents: tuple[Incumbent, ...]
     earlier: tuple[Earlier, ...]
+    conduct: tuple[Conduct, ...] = ()
 
 
 def units_of(season: SeasonInput) -> tuple[Unit, ...]:
@@ -53,6 +55,7 @@ def units_of(season: SeasonInput) -> tuple[Unit, ...]:
     had: dict[ApplicantId, list[Earlier]] = defaultdict(list)
     for given in season.earlier:
         had[given.applicant_id].append(given)
+    known = {one.applicant_id: one for one in season.conduct}
     owner = joined_owners(season.applicants)
     together: dict[str, list[Applicant]] = defaultdict(list)
     for applicant in season.applicants:
@@ -63,6 +66,7 @@ def units_of(season: SeasonInput) -> tuple[Unit, ...]:
             applications=tuple(application for who in people for application in asked.get(who.applicant_id, ())),
             incumbents=tuple(incumbent for who in people for incumbent in held.get(who.applicant_id, ())),
             earlier=tuple(given for who in people for given in had.get(who.applicant_id, ())),
+            conduct=tuple(known[who.applicant_id] for who in people if who.applicant_id in known),
         )
         for _, people in sorted(together.items())
         if any(who.applicant_id in asked for who in people)
@@ -79,6 +83,7 @@ def drawn_season(season: SeasonInput, units: Sequence[Unit], count: int, rng: np
     applications: list[Application] = []
     incumbents: list[Incumbent] = []
     earlier: list[Earlier] = []
+    conduct: list[Conduct] = []
     for place, index in enumerate(rng.integers(0, len(units), count).tolist() if units else (), start=1):
         unit = units[index]
         names: dict[str, ApplicantId] = {}
@@ -95,11 +100,15 @@ def drawn_season(season: SeasonInput, units: Sequence[Unit], count: int, rng: np
             applications.append(replace(asked, application_id=number, applicant_id=names[asked.applicant_id]))
         incumbents += (Incumbent(held.site_id, names[held.applicant_id]) for held in unit.incumbents)
         earlier += (replace(given, applicant_id=names[given.applicant_id]) for given in unit.earlier)
+        conduct += (replace(one, applicant_id=names[one.applicant_id]) for one in unit.conduct)
     return replace(
         season,
         applicants=tuple(applicants),
         applications=tuple(applications),
         incumbents=tuple(sorted(incumbents, key=lambda held: (held.site_id, held.applicant_id))),
         earlier=tuple(earlier),
+        conduct=tuple(conduct),
+        same=(),
+        followed=(),
         preallocations=tuple(decision for decision in season.preallocations if decision.application_id is None),
     )

@@ -26,7 +26,7 @@ def carried_over(
     """This season with the applicants and applications of a past one, and what of those has no match, in words.
 
     Periods, fairs, goods, kinds and needs are matched by id. Times keep their place in the campaign. Whoever has an id
-    that this season's incumbents.csv or earlier.csv names has what they say.
+    that this season's incumbents.csv, earlier.csv or conduct.csv names has what they say.
 
     Args:
         rules: of this season.
@@ -52,6 +52,9 @@ def carried_over(
         applications=tuple(kept),
         incumbents=tuple(held for held in season.incumbents if held.applicant_id in who),
         earlier=tuple(given for given in season.earlier if given.applicant_id in who),
+        conduct=tuple(known for known in season.conduct if known.applicant_id in who),
+        same=(),
+        followed=(),
         preallocations=tuple(decision for decision in season.preallocations if decision.application_id is None),
     )
     total = len(past.season.applications)
