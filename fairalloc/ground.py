@@ -26,7 +26,7 @@ class Ground:
     def __init__(self, request: AllocationRequest, placements: Sequence[Placement]) -> None:
         self.request, self.rules, self.sites = request, request.rules, request.sites
         self.candidates = {candidate.application_no: candidate for candidate in request.candidates}
-        self.placed = {placement.application_no: placement for placement in placements}
+        self.placed: dict[ApplicationNo, Placement] = {}
         self.holder: dict[SiteNo, ApplicationNo] = {}
         self.suiting = Suiting(request.rules)
         self._count: dict[str, dict[ApplicationNo, int]] = defaultdict(dict)
@@ -35,12 +35,25 @@ class Ground:
         for number in sorted(request.sites, key=lambda n: (request.sites[n].row, request.sites[n].position)):
             self._at_fair[request.sites[number].fair_id, request.sites[number].period].append(number)
         for placement in placements:
-            candidate = self.candidates[placement.application_no]
+            self.put(placement)
+
+    def put(self, placement: Placement) -> None:
+        """Put an application that stands nowhere on its sites."""
+        number = placement.application_no
+        self.placed[number] = placement
+        self.holder.update(dict.fromkeys(self.run_of(placement), number))
+        for key in self.keys(self.candidates[number], self.sites[placement.site_no].fair_id):
+            self._count[key][number] = placement.width
+
+    def lift(self, number: ApplicationNo) -> Placement | None:
+        """Take an application off its sites; they are returned, None where it had none."""
+        placement = self.placed.pop(number, None)
+        if placement is not None:
             for site_no in self.run_of(placement):
-                self.holder[site_no] = placement.application_no
-            fair = request.sites[placement.site_no].fair_id
-            for key in self.keys(candidate, fair):
-                self._count[key][placement.application_no] = placement.width
+                del self.holder[site_no]
+            for key in self.keys(self.candidates[number], self.sites[placement.site_no].fair_id):
+                del self._count[key][number]
+        return placement
 
     @staticmethod
     def run_of(placement: Placement) -> Run:

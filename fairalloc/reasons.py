@@ -51,11 +51,13 @@ class Reason(IntEnum):
     PINNED = 93
     TAKEN_BACK = 94
     WAITING_LIST_ENDED = 95
+    REFUSED_BY_DECISION = 96
     APPEAL_LODGED = 100
     APPEAL_UPHELD = 101
     APPEAL_DISMISSED = 102
     PLACED_ON_APPEAL = 103
     WAITS_AFTER_APPEAL = 104
+    WAITS_ON = 105
     CONFIRMATION_TAKEN_BACK = 110
 
 
@@ -100,20 +102,33 @@ REASON_WORDS: Mapping[Reason, str] = MappingProxyType(
         Reason.PINNED: "Placed by a decision after the allocation.",
         Reason.TAKEN_BACK: "Taken off its site by a decision after the allocation.",
         Reason.WAITING_LIST_ENDED: "The fair has begun; the waiting list for it has ended.",
+        Reason.REFUSED_BY_DECISION: "Taken off the waiting list by a decision of the city.",
         Reason.APPEAL_LODGED: "An appeal is being looked at.",
         Reason.APPEAL_UPHELD: "The appeal is upheld.",
         Reason.APPEAL_DISMISSED: "The appeal is dismissed.",
         Reason.PLACED_ON_APPEAL: "Placed after an appeal was upheld.",
         Reason.WAITS_AFTER_APPEAL: "The appeal is upheld, and no site is left that could be given; it waits for one.",
+        Reason.WAITS_ON: "The appeal is dismissed; the application goes on waiting, as it did before.",
         Reason.CONFIRMATION_TAKEN_BACK: "A confirmation that was recorded by mistake is taken back.",
     }
 )
 
 
+BY_DECISION = frozenset(
+    {
+        *(Reason.PREALLOCATED, Reason.REVOKED_BY_DECISION, Reason.REFUSED_BY_DECISION, Reason.CONFIRMATION_TAKEN_BACK),
+        *(Reason.PINNED, Reason.TAKEN_BACK, Reason.MOVED_AWAY, Reason.MOVED_HERE),
+        *(Reason.APPEAL_UPHELD, Reason.PLACED_ON_APPEAL, Reason.WAITS_AFTER_APPEAL),
+        *(Reason.APPEAL_DISMISSED, Reason.WAITS_ON),
+    }
+)
+"""The reasons that somebody decided, who said why."""
+
+
 def reason_words(reason: Reason, decided: str = "") -> str:
-    """The sentence, with the decision's own reason where one was made before the allocation."""
+    """The sentence, with the decision's own reason where there was one."""
     words = REASON_WORDS[reason]
-    return f"{words.removesuffix('.')}: {decided}" if reason is Reason.PREALLOCATED and decided else words
+    return f"{words.removesuffix('.')}: {decided}" if reason in BY_DECISION and decided else words
 
 
 BEFOREHAND = frozenset({Reason.PREALLOCATED, Reason.GUARANTEED})
@@ -132,7 +147,7 @@ REASON_STATUS: Mapping[Reason, Status] = MappingProxyType(
             ),
             Status.WAITLISTED: (
                 *(reason for reason in Reason if 60 <= reason < 80),
-                *(Reason.MOVED_AWAY, Reason.TAKEN_BACK, Reason.WAITS_AFTER_APPEAL),
+                *(Reason.MOVED_AWAY, Reason.TAKEN_BACK, Reason.WAITS_AFTER_APPEAL, Reason.WAITS_ON),
             ),
             Status.CONFIRMED: (Reason.CONFIRMED_IN_TIME,),
             Status.DECLINED: (Reason.DECLINED_BY_APPLICANT,),
@@ -141,7 +156,7 @@ REASON_STATUS: Mapping[Reason, Status] = MappingProxyType(
             Status.REVOKED: (Reason.REVOKED_BY_DECISION,),
             Status.ATTENDED: (Reason.CAME,),
             Status.NO_SHOW: (Reason.DID_NOT_COME,),
-            Status.CLOSED: (Reason.WAITING_LIST_ENDED, Reason.APPEAL_DISMISSED),
+            Status.CLOSED: (Reason.WAITING_LIST_ENDED, Reason.REFUSED_BY_DECISION, Reason.APPEAL_DISMISSED),
             Status.APPEALED: (Reason.APPEAL_LODGED,),
             Status.ELIGIBLE: (Reason.MEETS_RULES, Reason.APPEAL_UPHELD),
         }.items()

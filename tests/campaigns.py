@@ -129,7 +129,8 @@ def happened(folder: Path, season_id: str, *steps: Mapping[str, Status], days: i
             wave_of(Transition(numbers[n], s, _REASON[s]) for n, s in step.items() if s is each) for each in statuses
         ]
         waves = tuple(wave for several in told for wave in several)
-        act = Act(number, _KIND[statuses[0]], Instant(CLOSED + (number + days) * DAY), "office", waves=waves)
+        when = Instant(CLOSED + (number + days) * DAY)
+        act = Act(number, _KIND[statuses[0]], when, "office", "as it happened", waves=waves)
         statement = act.statement(season_id)
         calls = calls_of(act, statement, record.season_no, store.next_seq(record.season_no))
         store.record_act(record.season_no, number, statement, calls, {})

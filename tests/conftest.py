@@ -40,6 +40,7 @@ def cli(tmp_path: Path) -> Cli:
 def run_inside(folder: Path, *arguments: object, expect: int | None = 0) -> subprocess.CompletedProcess[str]:
     """Runs `fairalloc` in a folder without a process of its own: most of what a short command takes is its start."""
     import cli
+    from fairalloc import console
 
     stdout, stderr = io.StringIO(), io.StringIO()
     words = ["fairalloc", *map(str, arguments)]
@@ -47,7 +48,8 @@ def run_inside(folder: Path, *arguments: object, expect: int | None = 0) -> subp
         patch.chdir(folder)
         patch.setattr(sys, "argv", words)
         patch.setenv("NO_COLOR", "1")
-        patch.setenv("COLUMNS", "200")
+        for stream in (console.out, console.err):
+            patch.setattr(stream, "width", 200)
         for name in ("FAIRALLOC_STATE", "FAIRALLOC_DB", "FAIRALLOC_RPC"):
             patch.delenv(name, raising=False)
         try:

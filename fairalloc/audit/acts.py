@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from fairalloc.acts import APPROVED, BY_HAND, Act, ActKind, Book
+from fairalloc.audit.decisions import DecisionAudit
 from fairalloc.audit.rounds import RoundAudit
 from fairalloc.bundle.acts import ACTS, STANDINGS, published_acts, standings_file
 from fairalloc.bundle.published import Published
@@ -12,8 +13,9 @@ from fairalloc.canonical import sha256
 from fairalloc.findings import Finding
 from fairalloc.instants import Instant, format_instant
 from fairalloc.ledger import History, Topic, Transition
-from fairalloc.numbering import parse_application_label
+from fairalloc.numbering import application_label, parse_application_label
 from fairalloc.ports import CheckFiles
+from fairalloc.timely import untimely
 
 _Acts = Sequence[tuple[bytes, Act]]
 """Statements as published, each with the act that it tells."""
@@ -47,6 +49,7 @@ class _CarriedOut:
 
     def __init__(self, book: Published, rounds: RoundAudit) -> None:
         self.standing = Book(book.states())
+        self._decisions = DecisionAudit(book, self.standing.states)
         self._rounds, self._timetable, self._last = rounds, book.rules.timetable(), Instant(0)
         self._periods = {parse_application_label(a.application_id) or 0: str(a.period) for a in book.applications}
 
@@ -63,6 +66,7 @@ class _CarriedOut:
         if act.kind is ActKind.END_WAITING:
             for period in sorted({self._periods[step.application_no] for step in act.transitions}):
                 yield from self._rounds.ended(act, place, period)
+        yield from self._decisions.findings(act, place)
         for step in act.transitions:
             yield from self._step(act, step, place)
 
@@ -72,22 +76,13 @@ class _CarriedOut:
             yield Finding("act.illegal", place, f"act {act.number}: {refusal}")
             return
         period, offered = self._periods[step.application_no], self.standing.offered.get(step.application_no)
-        untimely = _untimely(act, self._timetable.deadline(period, offered), self._timetable.openings[period])
-        if untimely is not None:
-            yield Finding("act.deadline", place, f"act {act.number}: {untimely}")
+        deadline, opening = self._timetable.deadline(period, offered), self._timetable.openings[period]
+        wrong = untimely(act.kind, act.at, deadline, opening)
+        if wrong is not None:
+            name = application_label(step.application_no)
+            yield Finding("act.deadline", place, f"act {act.number}: {name} {wrong}")
         self.standing.take(step, act.at)
-
-
-def _untimely(act: Act, deadline: Instant | None, opening: Instant) -> str | None:
-    """What is wrong with the time of an act, by the deadline and the opening that the rules give an application."""
-    when = format_instant(act.at)
-    if act.kind in {ActKind.CONFIRM, ActKind.DECLINE} and deadline is not None and act.at >= deadline:
-        return f"answered at {when}, due before {format_instant(deadline)}"
-    if act.kind is ActKind.EXPIRE and (deadline is None or act.at < deadline):
-        return f"an offer ran out at {when}, which the rules do not say"
-    if act.kind is ActKind.END_WAITING and act.at < opening:
-        return f"a waiting list ended at {when}, before the fair opens at {format_instant(opening)}"
-    return None
+        self._decisions.follow(step)
 
 
 def recorded_act_findings(files: Mapping[str, bytes], history: History) -> Iterator[Finding]:
@@ -112,8 +107,15 @@ def recorded_act_findings(files: Mapping[str, bytes], history: History) -> Itera
 
 
 def act_overrides(acts: _Acts) -> Iterator[str]:
-    """The acts that somebody decided, in words."""
+    """The acts that somebody decided, and the reports that were corrected, in words."""
+    reported: set[int] = set()
     for _, act in acts:
-        if act.kind in BY_HAND:
+        what = str(act.kind) if act.kind in BY_HAND else ""
+        if act.kind is ActKind.ATTENDANCE:
+            numbers = {int(step.application_no) for step in act.transitions}
+            corrected = sorted(numbers & reported)
+            what = f"attendance of {', '.join(map(application_label, corrected))} corrected" if corrected else ""
+            reported |= numbers
+        if what:
             approved = f", approved by {act.approver}" if act.approver else ""
-            yield f"act {act.number}, {format_instant(act.at)}: {act.kind}, by {act.actor}{approved}: {act.reason}"
+            yield f"act {act.number}, {format_instant(act.at)}: {what}, by {act.actor}{approved}: {act.reason}"

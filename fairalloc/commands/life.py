@@ -9,15 +9,26 @@ from typing import Annotated
 import typer
 
 from fairalloc.acts import ActKind
-from fairalloc.commands.acting import loaded, loaded_rounds, moment, tell
-from fairalloc.commands.options import DEFAULT_STATE, Actor, Applications, At, Db, DryRun, Json, SeasonOption, State
-from fairalloc.services.context import find_application
-from fairalloc.services.life import SeasonLife
+from fairalloc.commands.acting import finish, loaded, loaded_rounds, moment, named, tell
+from fairalloc.commands.options import (
+    DEFAULT_STATE,
+    Actor,
+    ApplicationsOrFile,
+    At,
+    Db,
+    DryRun,
+    Json,
+    ListFile,
+    SeasonOption,
+    State,
+)
+from fairalloc.services.life import ANSWERS, SeasonLife, alike
 from fairalloc.services.rounds import clock
 
 
 def confirm(
-    applications: Applications,
+    applications: ApplicationsOrFile = None,
+    file: ListFile = None,
     at: At = None,
     actor: Actor = "desk",
     dry_run: DryRun = False,
@@ -26,15 +37,19 @@ def confirm(
     db: Db = None,
     as_json: Json = False,
 ) -> None:
-    """Record that applicants take the sites they were offered, before the deadline. `withdraw` gives one up again.
+    """Record that applicants take the sites they were offered, before the deadline.
+
+    `correct` takes back what was recorded by mistake; `withdraw` gives a site up again. A --file is taken whole or not
+    at all.
 
     Example: fairalloc confirm A000042 A000043
     """
-    _answer(ActKind.CONFIRM, applications, at, actor, (state, db, season), dry_run=dry_run, as_json=as_json)
+    _answer(ActKind.CONFIRM, (applications, file), at, actor, (state, db, season), dry_run=dry_run, as_json=as_json)
 
 
 def decline(
-    applications: Applications,
+    applications: ApplicationsOrFile = None,
+    file: ListFile = None,
     at: At = None,
     actor: Actor = "desk",
     dry_run: DryRun = False,
@@ -43,17 +58,19 @@ def decline(
     db: Db = None,
     as_json: Json = False,
 ) -> None:
-    """Record that applicants do not take the sites they were offered; the sites are free then, for good.
+    """Record that applicants do not take the sites they were offered; the sites are free from then on.
 
-    Try it with --dry-run first: there is no command that takes it back.
+    Recorded by mistake: `appeal` and then `settle --uphold` give the site back where it is still free. A --file is
+    taken whole or not at all.
 
     Example: fairalloc decline A000042 --dry-run
     """
-    _answer(ActKind.DECLINE, applications, at, actor, (state, db, season), dry_run=dry_run, as_json=as_json)
+    _answer(ActKind.DECLINE, (applications, file), at, actor, (state, db, season), dry_run=dry_run, as_json=as_json)
 
 
 def withdraw(
-    applications: Applications,
+    applications: ApplicationsOrFile = None,
+    file: ListFile = None,
     at: At = None,
     actor: Actor = "desk",
     dry_run: DryRun = False,
@@ -62,13 +79,14 @@ def withdraw(
     db: Db = None,
     as_json: Json = False,
 ) -> None:
-    """Record that applicants withdraw, whether they wait or hold a site; what they hold is free then, for good.
+    """Record that applicants withdraw, whether they wait or hold a site, until their fair opens.
 
-    Try it with --dry-run first: there is no command that takes it back.
+    What they hold is free from then on. Recorded by mistake: `appeal` and then `settle --uphold` give it back where it
+    is still free. A --file is taken whole or not at all.
 
     Example: fairalloc withdraw A000042 --dry-run
     """
-    _answer(ActKind.WITHDRAW, applications, at, actor, (state, db, season), dry_run=dry_run, as_json=as_json)
+    _answer(ActKind.WITHDRAW, (applications, file), at, actor, (state, db, season), dry_run=dry_run, as_json=as_json)
 
 
 def advance(
@@ -81,8 +99,9 @@ def advance(
 ) -> None:
     """Record what time has brought: offers run out, freed sites are offered to the waiting lists, fairs open.
 
-    Each act is dated when it was due. Nothing happens where nothing is due: it may be run as often as one likes. What
-    has run out stays so; look with --dry-run first. Whoever was offered a site and does not want it declines.
+    Each act is dated when it was due. Nothing happens where nothing is due: it may be run as often as one likes.
+    Whoever was offered a site and does not want it declines; an offer that ran out wrongly is given back by `appeal`
+    and `settle --uphold`.
 
     Example: fairalloc advance --to 2026-04-04T09:00:00+02:00 --dry-run
     """
@@ -96,7 +115,7 @@ def advance(
 
 def _answer(
     kind: ActKind,
-    applications: Sequence[str],
+    whom: tuple[Sequence[str] | None, Path | None],
     at: str | None,
     actor: str,
     where: tuple[Path, str | None, str | None],
@@ -105,9 +124,8 @@ def _answer(
     as_json: bool,
 ) -> None:
     store, context = loaded(*where)
-    numbers = {find_application(context, text) for text in applications}
+    answered, when = named(context, *whom), moment(at, "--at")
     life = SeasonLife(store, context)
-    act = life.answer(kind, numbers, moment(at, "--at"), actor)
-    if not dry_run:
-        life.take(act)
-    tell([act], dry_run=dry_run, as_json=as_json)
+    steps = (step for wave in alike(answered.numbers, ANSWERS[kind]) for step in wave)
+    answered.require_possible(life, kind, when, steps)
+    finish(life, life.answer(kind, answered.numbers, when, actor), dry_run=dry_run, as_json=as_json)

@@ -36,4 +36,11 @@ DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, 
 At = Annotated[str | None, typer.Option("--at", help="When, e.g. 2026-04-01T12:00:00+02:00; now if left out.")]
 Actor = Annotated[str, typer.Option("--actor", help="Who records it: an office, not a person; it is published.")]
 Applications = Annotated[list[str], typer.Argument(help="Ids on the receipts (A000001), or the city's own.")]
+ApplicationsOrFile = Annotated[
+    list[str] | None, typer.Argument(help="Ids on the receipts (A000001), or the city's own; or a --file.")
+]
+ListFile = Annotated[Path | None, typer.Option("--file", help="CSV with the column application_id instead of ids.")]
+Because = Annotated[str, typer.Option("--reason", help="Why. It is published: name nobody.")]
+Approver = Annotated[str, typer.Option("--approver", help="The office that approves it, another than --actor.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; the price is told all the same.")]
 DEFAULT_STATE = Path(".fairalloc")

@@ -11,6 +11,7 @@ from fairalloc.audit import Audit
 from fairalloc.bundle.folder import MANIFEST
 from fairalloc.bundle.published import published
 from fairalloc.report import charts
+from fairalloc.report.afterwards import changed
 from fairalloc.report.figures import Figures, count
 from fairalloc.report.listing import decided, listing
 from fairalloc.report.templates import environment, resource
@@ -37,6 +38,7 @@ def render_report(files: Mapping[str, bytes], found: Audit, seconds: Mapping[str
         rules=book.rules,
         figures=figures,
         decisions=decided(book),
+        changes=() if any(finding.code == "bundle.unreadable" for finding in found.findings) else changed(book, files),
         listed=listing(book),
         found=found,
         seconds=seconds,

@@ -61,6 +61,8 @@ class Timetable:
     def deadline(self, period: str, offered: Instant | None) -> Instant | None:
         """Until when an offer for a period is confirmed; None where the rules have no deadline.
 
+        One that a decision makes while the fair is open stands ``confirm_hours`` long, or without end.
+
         Args:
             period: which one.
             offered: when it was made; None where it is the allocation's.
@@ -68,7 +70,10 @@ class Timetable:
         if offered is None or period not in self.first:
             return self.first.get(period)
         opening = self.openings[period]
-        return opening if self.confirm_hours is None else Instant(min(offered + self.confirm_hours * HOUR, opening))
+        answered = None if self.confirm_hours is None else Instant(offered + self.confirm_hours * HOUR)
+        if offered >= opening:
+            return answered
+        return opening if answered is None else min(answered, opening)
 
     def rounds(self, period: str) -> tuple[Instant, ...]:
         """When the waiting list of a period is served, first to last."""

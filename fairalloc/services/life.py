@@ -7,7 +7,7 @@ Invariants:
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from fairalloc.ports import Stage, Store
 from fairalloc.reasons import REASON_STATUS, Reason
 from fairalloc.services.context import SeasonContext
 from fairalloc.status import Status
+from fairalloc.timely import untimely
 
 ANSWERS = {
     ActKind.CONFIRM: Reason.CONFIRMED_IN_TIME,
@@ -64,11 +65,8 @@ class SeasonLife:
         """The act by which applicants confirm, decline or withdraw; nothing is stored yet.
 
         Raises:
-            StateConflictError: when one of them cannot, or confirms after the deadline.
+            StateConflictError: when one of them cannot, or answers too late.
         """
-        if kind is not ActKind.WITHDRAW:
-            for number in sorted(numbers):
-                self._require_in_time(number, at)
         return self.propose(kind, at, actor, "", alike(numbers, ANSWERS[kind]))
 
     def next_due(self, until: Instant) -> Due | None:
@@ -112,7 +110,7 @@ class SeasonLife:
         """An act that is possible now; nothing is stored yet.
 
         Raises:
-            StateConflictError: when one of its transitions is not, or time goes back.
+            StateConflictError: when one of its transitions is not, or is too late or too early, or time goes back.
         """
         if self.now is not None and at < self.now:
             raise StateConflictError(
@@ -120,7 +118,7 @@ class SeasonLife:
                 f"the last act is of {format_instant(self.now)}, this one of {format_instant(at)}",
                 "give a later time with --at",
             )
-        refusals = self._refusals(transition for wave in waves for transition in wave)
+        refusals = [words for _, words in self.refusals(kind, at, (step for wave in waves for step in wave))]
         if refusals:
             more = f" (and {len(refusals) - 1} more)" if len(refusals) > 1 else ""
             raise StateConflictError("act.refused", refusals[0] + more, "see `fairalloc status`; nothing was changed")
@@ -135,6 +133,21 @@ class SeasonLife:
         """Until when an offered application is confirmed; None where the rules have no deadline."""
         return self.timetable.deadline(self.periods[number], self.book.offered.get(number))
 
+    def untimely(self, kind: ActKind, number: int, at: Instant) -> str | None:
+        """Why it is too late or too early for an act on an application, in words; None where it is not."""
+        words = untimely(kind, at, self.deadline(number), self.timetable.openings[self.periods[number]])
+        return None if words is None else f"{application_label(number)} {words}"
+
+    def refusals(self, kind: ActKind, at: Instant, steps: Iterable[Transition]) -> Iterator[tuple[int, str]]:
+        """The applications whose transitions by an act are not possible, one after the other, and why."""
+        tried = self.book.copy()
+        for step in steps:
+            refusal = tried.refusal(step) or self.untimely(kind, step.application_no, at)
+            if refusal is None:
+                tried.take(step, at)
+            else:
+                yield int(step.application_no), refusal
+
     def _due(self, until: Instant) -> dict[Due, list[int]]:
         """Applications that time does something to, up to and including a moment, by when and what."""
         groups: dict[Due, list[int]] = {}
@@ -146,26 +159,6 @@ class SeasonLife:
             if moment is not None and moment <= until:
                 groups.setdefault(Due(moment, kind), []).append(number)
         return groups
-
-    def _require_in_time(self, number: int, at: Instant) -> None:
-        state, deadline, name = self.book.states[number], self.deadline(number), application_label(number)
-        if state.status is Status.ALLOCATED and deadline is not None and at >= deadline:
-            raise StateConflictError(
-                "act.late",
-                f"{name} could answer until {format_instant(deadline)}, it is {format_instant(at)}",
-                "`fairalloc advance` lets the offer run out",
-            )
-
-    def _refusals(self, steps: Iterable[Transition]) -> list[str]:
-        """Why some of the transitions are not possible one after the other."""
-        tried, found = self.book.copy(), []
-        for step in steps:
-            refusal = tried.refusal(step)
-            if refusal is None:
-                tried.take(step, Instant(0))
-            else:
-                found.append(refusal)
-        return found
 
 
 def alike(numbers: Iterable[int], reason: Reason) -> Sequence[Wave]:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from fairalloc.acts import Act, read_act
 from fairalloc.canonical import csv_rows
-from fairalloc.ledger import ApplicationNo
+from fairalloc.ledger import ApplicationNo, Transition
 from fairalloc.model import Site
 from fairalloc.numbering import application_label
 from fairalloc.ports import PastTransition, Standing, Store
 from fairalloc.preallocation import by_application, reasons_of
-from fairalloc.reasons import reason_words
+from fairalloc.reasons import BY_DECISION, Reason, reason_words
 from fairalloc.services.context import SeasonContext
 from fairalloc.services.stages import OUTCOME, SCREENING
 
@@ -47,7 +48,7 @@ def look_up(store: Store, context: SeasonContext, number: int) -> ApplicationVie
         label=label,
         season_id=context.record.season_id,
         standing=standing,
-        reason=_reason_words(context, standing),
+        reason=reason_words(standing.reason, _decided(store, context, standing)),
         rule_id=screened.get("rule_id", ""),
         position=None if row is None else int(row["queue_position"]),
         candidates=len(outcome),
@@ -57,10 +58,20 @@ def look_up(store: Store, context: SeasonContext, number: int) -> ApplicationVie
     )
 
 
-def _reason_words(context: SeasonContext, standing: Standing) -> str:
-    """The reason in words, with that of the decision where one was made before the allocation."""
-    decided = by_application(context.season.preallocations).get(standing.application_id, [])
-    return reason_words(standing.reason, reasons_of(decided))
+def _decided(store: Store, context: SeasonContext, standing: Standing) -> str:
+    """Why a decision put an application where it stands, before the allocation or after; empty where none did."""
+    if standing.reason is Reason.PREALLOCATED:
+        return reasons_of(by_application(context.season.preallocations).get(standing.application_id, []))
+    if standing.reason not in BY_DECISION:
+        return ""
+    name = application_label(standing.application_no).encode()
+    statements = (told for told in reversed(store.acts(context.record.season_no)) if name in told)
+    changed = (act for act in map(read_act, statements) if any(t.reason is standing.reason for t in _of(act, standing)))
+    return next((act.reason for act in changed), "")
+
+
+def _of(act: Act, standing: Standing) -> list[Transition]:
+    return [step for step in act.transitions if step.application_no == standing.application_no]
 
 
 def document_rows(store: Store, context: SeasonContext, name: str) -> dict[str, dict[str, str]]:
