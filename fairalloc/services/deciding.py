@@ -152,8 +152,11 @@ class Deciding:
         run = situation.run_for(kind, number, site_no)
         hindered = situation.hindered(kind, number, run)
         if hindered is not None:
-            words = f"{application_label(number)} cannot stand there: {hindered}"
-            raise StateConflictError("act.unsuitable", words, "name another site: an override passes over no rule")
+            raise StateConflictError(
+                "act.unsuitable",
+                f"{application_label(number)} cannot stand there: {hindered}",
+                "name another site: an override passes over no rule",
+            )
         waves = situation.pinned(number, run) if kind is ActKind.PIN else situation.moved(number, run)
         return self._propose(kind, by, waves, {"price": situation.price(kind, number, run)})
 
@@ -161,12 +164,16 @@ class Deciding:
         if not by.reason.strip():
             raise UsageError("act.reason", "a decision needs a reason, and it is published", "say why with --reason")
         if kind in APPROVED and by.approver.strip() in {"", by.actor.strip()}:
-            words = f"{kind} needs the approval of somebody else than {by.actor}"
-            raise StateConflictError("act.approval", words, "name the second office with --approver")
+            raise StateConflictError(
+                "act.approval",
+                f"{kind} needs the approval of somebody else than {by.actor}",
+                "name the second office with --approver",
+            )
         return self._life.propose(kind, by.at, by.actor, by.reason, waves, by.approver, details or {})
 
     def _require(self, number: int, statuses: Collection[Status], rule: str, remedy: str) -> None:
         state = self._life.book.states[number]
         if state.status not in statuses:
-            words = f"{application_label(number)} is {state.status.name}: {rule}"
-            raise StateConflictError("act.refused", words, remedy)
+            raise StateConflictError(
+                "act.status", f"{application_label(number)} is {state.status.name}: {rule}", remedy
+            )
