@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from data.store import SqlStore, open_store
-from fairalloc.acts import Act, ActKind, calls_of, wave_of
+from fairalloc.acts import Act, ActKind, calls_of, read_act, wave_of
 from fairalloc.bundle.folder import MANIFEST, manifest_file
 from fairalloc.instants import Instant, parse_instant
 from fairalloc.ledger import Transition
@@ -16,6 +16,8 @@ from fairalloc.status import Status
 from tests.rules_opening import opening
 
 CLOSED, DAY = parse_instant("2026-03-01T00:00:00Z"), 86_400 * 10**9
+OPEN = 120
+"""Days after the campaign closed, by when all fairs have opened."""
 _REASON = {
     Status.CONFIRMED: Reason.CONFIRMED_IN_TIME,
     Status.ATTENDED: Reason.CAME,
@@ -116,7 +118,7 @@ def store_of(folder: Path) -> SqlStore:
 def happened(folder: Path, season_id: str, *steps: Mapping[str, Status], days: int = 0) -> None:
     """Let applications, by the city's ids, come to statuses: each step is an act, a day after the one before.
 
-    Act 1 is of one day after the campaign closed, or of so many ``days`` more.
+    Act 1 is of one day after the campaign closed, or of so many ``days`` more; who came is known once all fairs opened.
     """
     store = store_of(folder)
     record = store.find_season(season_id)
@@ -129,8 +131,10 @@ def happened(folder: Path, season_id: str, *steps: Mapping[str, Status], days: i
             wave_of(Transition(numbers[n], s, _REASON[s]) for n, s in step.items() if s is each) for each in statuses
         ]
         waves = tuple(wave for several in told for wave in several)
-        when = Instant(CLOSED + (number + days) * DAY)
-        act = Act(number, _KIND[statuses[0]], when, "office", "as it happened", waves=waves)
+        kind, before = _KIND[statuses[0]], store.acts(record.season_no)
+        soonest = CLOSED + (OPEN if kind is ActKind.ATTENDANCE else number + days) * DAY
+        when = Instant(max(soonest, read_act(before[-1]).at if before else 0))
+        act = Act(number, kind, when, "office", "as it happened", waves=waves)
         statement = act.statement(season_id)
         calls = calls_of(act, statement, record.season_no, store.next_seq(record.season_no))
         store.record_act(record.season_no, number, statement, calls, {})

@@ -15,6 +15,7 @@ from fairalloc.instants import Instant, format_instant
 from fairalloc.ledger import History, Topic, Transition
 from fairalloc.numbering import application_label, parse_application_label
 from fairalloc.ports import CheckFiles
+from fairalloc.status import Status
 from fairalloc.timely import untimely
 
 _Acts = Sequence[tuple[bytes, Act]]
@@ -51,6 +52,7 @@ class _CarriedOut:
         self.standing = Book(book.states())
         self._decisions = DecisionAudit(book, self.standing.states)
         self._rounds, self._timetable, self._last = rounds, book.rules.timetable(), Instant(0)
+        self._waits_since: dict[int, Instant] = {}
         self._periods = {parse_application_label(a.application_id) or 0: str(a.period) for a in book.applications}
 
     def take(self, act: Act, place: str) -> Iterator[Finding]:
@@ -64,11 +66,16 @@ class _CarriedOut:
         if act.kind is ActKind.REALLOCATE:
             yield from self._rounds.findings(act, place, self.standing.states)
         if act.kind is ActKind.END_WAITING:
-            for period in sorted({self._periods[step.application_no] for step in act.transitions}):
-                yield from self._rounds.ended(act, place, period)
+            yield from self._rounds.ended(place, self._periods_ended(act))
         yield from self._decisions.findings(act, place)
         for step in act.transitions:
             yield from self._step(act, step, place)
+
+    def _periods_ended(self, act: Act) -> list[str]:
+        """The periods whose waiting lists an act ends; not where one came to wait only after the fair had opened."""
+        ended = ((self._periods[step.application_no], step.application_no) for step in act.transitions)
+        openings = self._timetable.openings
+        return sorted({period for period, number in ended if self._waits_since.get(number, 0) < openings[period]})
 
     def _step(self, act: Act, step: Transition, place: str) -> Iterator[Finding]:
         refusal = self.standing.refusal(step)
@@ -82,6 +89,8 @@ class _CarriedOut:
             name = application_label(step.application_no)
             yield Finding("act.deadline", place, f"act {act.number}: {name} {wrong}")
         self.standing.take(step, act.at)
+        if step.status is Status.WAITLISTED:
+            self._waits_since[step.application_no] = act.at
         self._decisions.follow(step)
 
 

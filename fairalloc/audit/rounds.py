@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
-from fairalloc.acts import Act, ActKind, State
+from fairalloc.acts import Act, State
 from fairalloc.bundle.published import Published
 from fairalloc.canonical import csv_rows, sha256
 from fairalloc.findings import Finding
@@ -59,9 +59,10 @@ class RoundAudit:
         if act.waves != waves_of(rows, self._book.site_numbers):
             yield Finding("round.transitions", place, f"act {act.number} gives other sites than {names[0]} says")
 
-    def ended(self, act: Act, place: str, period: str) -> Iterator[Finding]:
-        """What is wrong where a waiting list ends: the last round that the rules name was held, or a later one."""
-        rounds = self._timetable.rounds(period)
-        if act.kind is ActKind.END_WAITING and rounds and self._held.get(period, Instant(0)) < rounds[-1]:
-            words = f"the list for {period} ended without the round of {format_instant(rounds[-1])}"
-            yield Finding("round.missing", place, words)
+    def ended(self, place: str, periods: Iterable[str]) -> Iterator[Finding]:
+        """What is wrong where waiting lists end: the last round that the rules name was held, or a later one."""
+        for period in periods:
+            rounds = self._timetable.rounds(period)
+            if rounds and self._held.get(period, Instant(0)) < rounds[-1]:
+                words = f"the list for {period} ended without the round of {format_instant(rounds[-1])}"
+                yield Finding("round.missing", place, words)
