@@ -81,14 +81,14 @@ class Situation:
     ) -> None:
         self._rules, self._season, self._numbers, self.states = rules, season, numbers, states
         self.site_ids = {int(number): str(site_id) for site_id, number in numbers.sites.items()}
-        by_id = {site_id: number for number, site_id in self.site_ids.items()}
+        self._by_id = {site_id: SiteNo(number) for number, site_id in self.site_ids.items()}
         self.positions: dict[int, int] = {}
         self.held: dict[int, Run] = {}
         for row in outcome:
             number = parse_application_label(row["application_id"]) or 0
             self.positions[number] = int(row["queue_position"])
             if row["site_ids"]:
-                self.held[number] = tuple(SiteNo(by_id[name]) for name in row["site_ids"].split("|"))
+                self.held[number] = tuple(self._by_id[name] for name in row["site_ids"].split("|"))
         self.lodged: dict[int, tuple[int, Status]] = {}
         self._laid_out = False
 
@@ -118,6 +118,10 @@ class Situation:
         self._note_site(step)
         if self._laid_out:
             follow(self.ground, step.application_no, self.states[step.application_no])
+
+    def pass_on(self, site_ids: Iterable[str]) -> None:
+        """Let free sites go, which later campaigns give out by now: nobody is given them here any more."""
+        self.ground.gone = frozenset(self._by_id[name] for name in site_ids if name in self._by_id)
 
     def candidate(self, number: int) -> Candidate:
         """An application as the rules see it."""

@@ -85,15 +85,25 @@ def obstacle(ground: Ground, candidate: Candidate, run: Run) -> str | None:
     unsuitable = unsuited(ground, candidate, run)
     if unsuitable is not None:
         return unsuitable
-    for number in run:
-        if ground.holder.get(number, candidate.application_no) != candidate.application_no:
-            return f"{application_label(ground.holder[number])} holds site {ground.sites[number].site_id}"
+    taken = _taken(ground, candidate, run)
+    if taken is not None:
+        return taken
     full = ground.full_cap(candidate, ground.sites[run[0]].fair_id, len(run))
     if full is not None:
         return f"the rule {full[0].id} leaves no room for it"
     near = ground.too_close(candidate, run)
     if near is not None and ground.rules.spacing is not None:
         return f"the rule {ground.rules.spacing.id} keeps it apart from {application_label(near)}"
+    return None
+
+
+def _taken(ground: Ground, candidate: Candidate, run: Run) -> str | None:
+    """Who else has one of the sites, in words; None where they are free."""
+    for number in run:
+        if number in ground.gone:
+            return f"site {ground.sites[number].site_id} is given out by a later campaign"
+        if ground.holder.get(number, candidate.application_no) != candidate.application_no:
+            return f"{application_label(ground.holder[number])} holds site {ground.sites[number].site_id}"
     return None
 
 

@@ -21,6 +21,7 @@ class Ground:
         candidates: by application number.
         placed: by application number.
         holder: who stands on a site.
+        gone: sites that nobody holds and nobody can be given any more, as another campaign gives them out.
     """
 
     def __init__(self, request: AllocationRequest, placements: Sequence[Placement]) -> None:
@@ -28,6 +29,7 @@ class Ground:
         self.candidates = {candidate.application_no: candidate for candidate in request.candidates}
         self.placed: dict[ApplicationNo, Placement] = {}
         self.holder: dict[SiteNo, ApplicationNo] = {}
+        self.gone: frozenset[SiteNo] = frozenset()
         self.suiting = Suiting(request.rules)
         self._count: dict[str, dict[ApplicationNo, int]] = defaultdict(dict)
         self._at_fair: dict[tuple[str, str], list[SiteNo]] = defaultdict(list)
@@ -137,8 +139,9 @@ class Ground:
         return None
 
     def is_free(self, candidate: Candidate, run: Run) -> bool:
-        """Whether nobody else stands on a run."""
-        return all(self.holder.get(number, candidate.application_no) == candidate.application_no for number in run)
+        """Whether nobody else stands on a run, and none of it is gone."""
+        mine = candidate.application_no
+        return self.gone.isdisjoint(run) and all(self.holder.get(number, mine) == mine for number in run)
 
     def allows(self, candidate: Candidate, fair: str, run: Run) -> bool:
         """Whether the application could be put on a run as things are, moving nobody."""

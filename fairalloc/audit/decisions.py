@@ -67,6 +67,7 @@ class DecisionAudit:
 
     def _settled(self, act: Act, number: int) -> Iterator[tuple[str, str]]:
         """The decision on an appeal: is it about one that was lodged, and does it change the least?"""
+        self._situation.pass_on(map(str, act.details.get("passed_on", ())))
         upheld = any(step.reason is Reason.APPEAL_UPHELD for step in act.transitions)
         lodged = self._situation.lodged.get(number)
         yield from self._different("appeal", None if lodged is None else lodged[0], act, "act.evidence")
@@ -75,6 +76,7 @@ class DecisionAudit:
 
     def _overridden(self, act: Act) -> Iterator[tuple[str, str]]:
         """An override: only what it has to change, a site that its application can use, and its true price."""
+        self._situation.pass_on(map(str, act.details.get("passed_on", ())))
         last = tuple(act.transitions)[-1]
         number, run = int(last.application_no), run_from(last.site_no, last.width)
         if act.kind is ActKind.FORBID:

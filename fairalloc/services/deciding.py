@@ -20,6 +20,7 @@ from fairalloc.model import SiteId
 from fairalloc.numbering import application_label
 from fairalloc.ports import Store
 from fairalloc.reasons import REASON_STATUS, Reason
+from fairalloc.services.carrying import given_out_later
 from fairalloc.services.context import SeasonContext
 from fairalloc.services.life import SeasonLife, alike
 from fairalloc.services.stages import OUTCOME
@@ -109,7 +110,9 @@ class Deciding:
             StateConflictError: when the application has not appealed.
         """
         self._require(number, {Status.APPEALED}, "only an appeal can be settled", "lodge it with `fairalloc appeal`")
-        details = {"appeal": self.situation.lodged[number][0], "upheld": uphold}
+        details: dict[str, Any] = {"appeal": self.situation.lodged[number][0], "upheld": uphold}
+        if uphold:
+            details |= self._passing_on(number)
         return self._propose(ActKind.SETTLE, by, self.situation.settled(number, upheld=uphold), details)
 
     def pin(self, number: int, site_id: str, by: By) -> Act:
@@ -149,6 +152,7 @@ class Deciding:
         site_no = self._context.numbers.sites.get(SiteId(site_id))
         if site_no is None:
             raise StateConflictError("site.unknown", f"there is no site {site_id!r}", "see sites.csv for the ids")
+        passed_on = self._passing_on(number)
         run = situation.run_for(kind, number, site_no)
         hindered = situation.hindered(kind, number, run)
         if hindered is not None:
@@ -158,7 +162,21 @@ class Deciding:
                 "name another site: an override passes over no rule",
             )
         waves = situation.pinned(number, run) if kind is ActKind.PIN else situation.moved(number, run)
-        return self._propose(kind, by, waves, {"price": situation.price(kind, number, run)})
+        return self._propose(kind, by, waves, {"price": situation.price(kind, number, run), **passed_on})
+
+    def _passing_on(self, number: int) -> dict[str, list[str]]:
+        """Let the free sites of an application's period go that later campaigns give out, and say which in an act."""
+        later = given_out_later(self._store, self._context.record.season_id)
+        gone = [
+            str(site.site_id)
+            for site_no, site in sorted(self._context.sites_by_number().items())
+            if site.period == self._life.periods[number]
+            and not site.closed
+            and site_no not in self._life.book.holders
+            and later.has(site.site_id, site.fair_id, site.period, site.number)
+        ]
+        self.situation.pass_on(gone)
+        return {"passed_on": gone} if gone else {}
 
     def _propose(self, kind: ActKind, by: By, waves: Sequence[Wave], details: Mapping[str, Any] | None = None) -> Act:
         if not by.reason.strip():

@@ -256,6 +256,24 @@ def test_a_stall_that_the_next_campaign_gives_out_is_not_offered_in_the_one_befo
     assert [act["details"].get("passed_on") for act in acts if act["kind"] == "reallocate"] == [["F1-4-may"]] * 2
 
 
+def test_a_stall_that_the_next_campaign_gives_out_is_not_given_back_in_the_one_before(fairalloc, tmp_path):
+    """Whoever withdrew from stall 4 did so by mistake; by the time the appeal is decided, autumn has the stall."""
+    assert fairalloc("allocate", written(tmp_path / "spring", SPRING), "--out", "first", "--no-chain")[0] == 0
+    happened(tmp_path, "spring", dict.fromkeys(("s1", "s2", "s3", "s4"), Status.CONFIRMED), {"s4": Status.WITHDRAWN})
+    folder = written(tmp_path / "autumn", AUTUMN)
+    assert fairalloc("carry-over", folder)[0] == 0
+    assert fairalloc("allocate", folder, "--out", "second", "--no-chain")[0] == 0
+    decide = ("A000004", "--season", "spring", "--at", "2026-04-01T00:00:00Z", "--json", "--reason")
+    assert fairalloc("appeal", *decide, "a slip")[0] == 0
+    told = json.loads(fairalloc("settle", *decide, "it was", "--uphold")[1])["acts"][0]
+    assert told["becomes"][-1]["status"] == "WAITLISTED"
+    assert told["details"]["passed_on"] == ["F1-4-may"]
+    pin = ("pin", "A000004", "F1-4-may", *decide[1:], "order", "--approver", "mayor")
+    assert "site F1-4-may is given out by a later campaign" in fairalloc(*pin)[2]
+    assert fairalloc("allocate", "--season", "spring", "--out", "ended", "--no-chain")[0] == 0
+    assert fairalloc("verify", "ended")[0] == 0
+
+
 def test_requests_are_not_read_beside_what_was_collected(spring, fairalloc):
     folder = written(spring / "autumn", AUTUMN)
     handed_in(spring, folder, "c1", "emil", FEBRUARY)

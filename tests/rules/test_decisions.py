@@ -100,6 +100,15 @@ def test_an_upheld_appeal_gives_its_own_site_back_or_the_best_free_one_or_the_wa
     assert state.reason is (Reason.PLACED_ON_APPEAL if expected else Reason.WAITS_AFTER_APPEAL)
 
 
+def test_what_a_later_campaign_gives_out_is_not_given_back():
+    played = Played({1: (1,), 2: (3,)})
+    _lose(played, 1)
+    played.now.pass_on(["S1", "S2"])
+    assert played.now.hindered(ActKind.PIN, 2, (1,)) == "site S1 is given out by a later campaign"
+    played.take(ActKind.SETTLE, played.now.settled(1, upheld=True))
+    assert played.held() == {3: 2, 4: 1}
+
+
 def test_its_own_site_is_not_given_back_past_a_cap():
     """Ann lost one stall and was given another since: two would be more than the rules allow her."""
     played = Played({1: (1,)}, CAP)
