@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -92,7 +92,9 @@ class LedgerClient:
 
     def authors(self, calls: Sequence[LedgerCall]) -> Sequence[str]:
         """See :class:`fairalloc.ports.Ledger`."""
-        return [self._keys().address(_key_for(call)) for call in calls]
+        names = [_key_for(call) for call in calls]
+        addresses = self._addresses(names)
+        return [addresses[name] for name in names]
 
     def nonce(self, author: str) -> int:
         """See :class:`fairalloc.ports.Ledger`."""
@@ -109,12 +111,12 @@ class LedgerClient:
         if nonces is None:
             following = {name: itertools.count(self.nonce(keyring.address(name))) for name in set(names)}
             nonces = [next(following[name]) for name in names]
-        now, limit = quote(self._node, self._fees), self.gas_limit()
+        now, limit, addresses = quote(self._node, self._fees), self.gas_limit(), self._addresses(names)
         signed = []
         for place, (call, name, nonce) in enumerate(zip(calls, names, nonces, strict=True)):
             fee = _above(over[place], now) if over else now
             terms = {"chainId": self._chain_id, "gas": min(limit, estimate(call)), **fee.fields()}
-            unsigned = transaction(terms, keyring.address(name), self._address, _calldata(call), nonce)
+            unsigned = transaction(terms, addresses[name], self._address, _calldata(call), nonce)
             raw, tx_hash = keyring.sign(name, unsigned)
             signed.append(SignedCall(call.season_no, call.seq, raw, tx_hash, nonce))
         return signed
@@ -214,6 +216,10 @@ class LedgerClient:
     def _chain_id(self) -> int:
         """Asked once: what is signed is signed for the chain that was looked at."""
         return chain_id(self._node)
+
+    def _addresses(self, names: Iterable[str]) -> dict[str, str]:
+        """The addresses of keys, each read from its file once."""
+        return {name: self._keys().address(name) for name in set(names)}
 
     def _keys(self) -> Keyring:
         if self._keyring is None:
