@@ -51,6 +51,7 @@ class ActKind(StrEnum):
     EXPIRE = "expire"
     END_WAITING = "end-waiting"
     REALLOCATE = "reallocate"
+    IMPROVE = "improve"
     APPEAL = "appeal"
     SETTLE = "settle"
     CORRECT = "correct"

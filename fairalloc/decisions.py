@@ -7,12 +7,13 @@ The rules:
   best free ones by its own choices, else it waits;
 - a dismissed appeal changes nothing: who waited goes on waiting, for everyone else it is the end;
 - a pin takes a site from its holder, who waits from then on; a move is to a free site; neither passes over the rules;
+- a move to better choices takes from nobody: whoever holds a site may have a free one that it ranked higher;
 - the price of an override is who loses what, and who waited ahead in the queue and could have had the site.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from functools import cached_property
 from types import MappingProxyType
 from typing import Any
@@ -23,6 +24,7 @@ from fairalloc.free_sites import best_free, cleared, follow, ground_of, obstacle
 from fairalloc.ground import Ground
 from fairalloc.ledger import ApplicationNo, SiteNo, Transition
 from fairalloc.model import SeasonInput
+from fairalloc.moving import Gain, gains
 from fairalloc.numbering import PublicNumbers, application_label, parse_application_label
 from fairalloc.reasons import REASON_STATUS, Reason
 from fairalloc.rules import Rules
@@ -49,6 +51,7 @@ KIND_REASONS: Mapping[ActKind, frozenset[Reason]] = MappingProxyType(
         ActKind.PIN: frozenset({Reason.TAKEN_BACK, Reason.PINNED}),
         ActKind.FORBID: frozenset({Reason.REVOKED_BY_DECISION, Reason.REFUSED_BY_DECISION}),
         ActKind.MOVE: frozenset({Reason.MOVED_AWAY, Reason.MOVED_HERE}),
+        ActKind.IMPROVE: frozenset({Reason.MOVED_AWAY, Reason.MOVED_HERE, Reason.CONFIRMED_IN_TIME}),
     }
 )
 """The reasons that acts of a kind give; a kind that is not here has rules of its own."""
@@ -160,6 +163,27 @@ class Situation:
     def moved(self, number: int, run: Run) -> tuple[Wave, ...]:
         """What moving an application to other sites leads to."""
         return (*wave_of([_step(number, Reason.MOVED_AWAY)]), *wave_of([_step(number, Reason.MOVED_HERE, run)]))
+
+    def gains(self, periods: Collection[str]) -> tuple[Gain, ...]:
+        """Who holds a site in some periods, has not begun, and could have one that it likes better."""
+        may = {Status.ALLOCATED, Status.CONFIRMED}
+        here = (n for n, state in self.states.items() if state.status in may and self.candidate(n).period in periods)
+        return gains(self.ground, here)
+
+    @staticmethod
+    def told(found: Iterable[Gain]) -> list[list[str | int]]:
+        """Moves to better choices as an act tells of them: the rank of the choice before and after."""
+        return [[application_label(gain.application_no), gain.rank_before, gain.rank] for gain in found]
+
+    def improved(self, found: Iterable[Gain]) -> tuple[Wave, ...]:
+        """What moves to better choices lead to; who had confirmed has confirmed the better site too."""
+        found = tuple(found)
+        sure = (gain for gain in found if self.states[gain.application_no].status is Status.CONFIRMED)
+        return (
+            *wave_of(_step(gain.application_no, Reason.MOVED_AWAY) for gain in found),
+            *wave_of(_step(gain.application_no, Reason.MOVED_HERE, gain.run) for gain in found),
+            *wave_of(_step(gain.application_no, Reason.CONFIRMED_IN_TIME) for gain in sure),
+        )
 
     def forbidden(self, number: int) -> tuple[Wave, ...]:
         """What refusing an application for good leads to, whether it holds sites or waits."""

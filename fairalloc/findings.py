@@ -106,7 +106,7 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "act.deadline": "an answer, a report or what time brings is not when the rules have it: too early or too late",
         "act.kind": "an act does what acts of its kind never do: something is hidden under another name",
         "act.reason": "a decision, an appeal or a correction gives no reason",
-        "act.evidence": "an appeal, or the decision on it, tells another standing or appeal than there was",
+        "act.evidence": "an appeal, the decision on one or a move to better choices tells what is not so",
         "act.effect": "a decision leads elsewhere than it has to: to another site than the rules give, or to more",
         "act.unsuitable": "an override puts an application on a site that the rules do not admit it to",
         "act.price": "an override tells another price than it had: who lost what, and who was passed over",

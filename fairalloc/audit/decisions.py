@@ -59,6 +59,11 @@ class DecisionAudit:
             yield from self._settled(act, numbers[0])
         elif act.kind in PRICED and numbers:
             yield from self._overridden(act)
+        elif act.kind is ActKind.IMPROVE:
+            self._situation.pass_on(map(str, act.details.get("passed_on", ())))
+            found = self._situation.gains([str(period) for period in act.details["periods"]])
+            yield from self._different("gains", self._situation.told(found), act, "act.evidence")
+            yield from _elsewhere(act, self._situation.improved(found))
 
     def _corrects(self, act: Act) -> bool:
         """Whether the act corrects a warden's report."""

@@ -28,11 +28,11 @@ def loaded(state: Path, db: str | None, season: str | None) -> tuple[Store, Seas
     return store, SeasonContext.load(store, find_season(store, season))
 
 
-def loaded_rounds(state: Path, db: str | None, season: str | None) -> tuple[SeasonLife, Rounds]:
-    """The life of the season that the options name, and what holds its rounds."""
+def loaded_rounds(state: Path, db: str | None, season: str | None) -> tuple[Store, SeasonLife, Rounds]:
+    """The store, the life of the season that the options name, and what holds its rounds."""
     tools = Workspace(state, db, None).tools()
     context = SeasonContext.load(tools.store, find_season(tools.store, season))
-    return SeasonLife(tools.store, context), Rounds(tools.store, context, tools.solve, tools.check)
+    return tools.store, SeasonLife(tools.store, context), Rounds(tools.store, context, tools.solve, tools.check)
 
 
 def moment(text: str | None, option: str) -> Instant:

@@ -105,7 +105,7 @@ def advance(
 
     Example: fairalloc advance --to 2026-04-04T09:00:00+02:00 --dry-run
     """
-    life, rounds = loaded_rounds(state, db, season)
+    _, life, rounds = loaded_rounds(state, db, season)
     offers, acts = life.rules.offers, []
     for act, documents in clock(life, rounds, "rules" if offers is None else offers.order, moment(to, "--to")):
         life.foresee(act) if dry_run else life.take(act, documents)

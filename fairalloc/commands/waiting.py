@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from fairalloc import console
+from fairalloc.acts import Act
 from fairalloc.bundle.folder import read_bundle
 from fairalloc.commands.acting import loaded_rounds, moment, tell
 from fairalloc.commands.options import DEFAULT_STATE, Actor, ApplicationId, At, Db, DryRun, Json, SeasonOption, State
 from fairalloc.errors import UsageError
+from fairalloc.instants import Instant
+from fairalloc.numbering import application_label
+from fairalloc.ports import Store
 from fairalloc.rounds import Round
 from fairalloc.services.context import find_application
+from fairalloc.services.deciding import By, Deciding
 from fairalloc.services.life import SeasonLife
 from fairalloc.services.rounds import Rounds, waited_for
 from fairalloc.services.waiting import Outlook, outlook, own_leaving, past_leaving
@@ -25,6 +31,9 @@ def reallocate(
     order: Annotated[
         Literal["rules", "queue"] | None, typer.Option("--order", help="By which order; as [offers] has it.")
     ] = None,
+    allow_moves: Annotated[
+        bool, typer.Option("--allow-moves", help="First let who holds a site have a free one that it ranked higher.")
+    ] = False,
     at: At = None,
     actor: Actor = "office",
     dry_run: DryRun = False,
@@ -35,22 +44,55 @@ def reallocate(
 ) -> None:
     """Offer freed sites to whoever waits for them, under all rules; whoever holds a site keeps it.
 
-    `advance` does it by itself when [offers] says so. Whoever does not want what it was offered declines.
+    With --allow-moves whoever would gain is told and moved first, confirmed or not, and nobody loses. `advance` holds
+    rounds by itself when [offers] says so. Whoever does not want what it was offered declines; `move` moves back.
 
     Example: fairalloc reallocate --period week-05 --dry-run
     """
-    life, rounds = loaded_rounds(state, db, season)
+    store, life, rounds = loaded_rounds(state, db, season)
     when = moment(at, "--at")
     offers = life.rules.offers
     wanted = order or ("rules" if offers is None else offers.order)
     periods = tuple(period or waited_for(life, when))
-    acts = []
+    acts: list[Act] = []
+    if allow_moves:
+        moved = _improved(store, life, _unopened(life, when, period), By(when, actor), as_json=as_json)
+        for act in moved:
+            life.foresee(act) if dry_run else life.take(act)
+        acts += moved
+        periods = tuple(period or waited_for(life, when))
     if periods:
         act, documents = rounds.hold(life, Round(periods, wanted), when, actor)
         if not dry_run:
             life.take(act, documents)
         acts.append(act)
     tell(acts, dry_run=dry_run, as_json=as_json)
+
+
+def _unopened(life: SeasonLife, at: Instant, named: Sequence[str] | None) -> tuple[str, ...]:
+    return tuple(named or (period for period, opening in life.timetable.openings.items() if at < opening))
+
+
+def _improved(store: Store, life: SeasonLife, periods: Collection[str], by: By, *, as_json: bool) -> list[Act]:
+    """The act of moves to better choices, where anybody gains by one, and who does told."""
+    context = life.context
+    found = Deciding(store, context, life).improve(periods, by)
+    if found is None:
+        return []
+    act, gains = found
+    if not as_json:
+        sites = {number: str(site.site_id) for number, site in context.sites_by_number().items()}
+        rows = [
+            (
+                application_label(gain.application_no),
+                "|".join(sites[number] for number in gain.held),
+                "|".join(sites[number] for number in gain.run),
+                f"{gain.rank_before or '-'} → {gain.rank}",
+            )
+            for gain in gains
+        ]
+        console.show_table("Who gains by a move", ("application", "from", "to", "choice"), rows)
+    return [act]
 
 
 def waiting(
@@ -73,7 +115,7 @@ def waiting(
 
     Example: fairalloc waiting A000042 --past seasons/2025/bundle
     """
-    life, rounds = loaded_rounds(state, db, season)
+    _, life, rounds = loaded_rounds(state, db, season)
     number = find_application(life.context, application)
     told = outlook(life, rounds, number, _leaving(life, rounds, past, leaving), draws, seed)
     if as_json:

@@ -17,6 +17,7 @@ from fairalloc.errors import StateConflictError, UsageError
 from fairalloc.instants import Instant
 from fairalloc.ledger import ApplicationNo, Transition
 from fairalloc.model import SiteId
+from fairalloc.moving import Gain
 from fairalloc.numbering import application_label
 from fairalloc.ports import Store
 from fairalloc.reasons import REASON_STATUS, Reason
@@ -112,7 +113,7 @@ class Deciding:
         self._require(number, {Status.APPEALED}, "only an appeal can be settled", "lodge it with `fairalloc appeal`")
         details: dict[str, Any] = {"appeal": self.situation.lodged[number][0], "upheld": uphold}
         if uphold:
-            details |= self._passing_on(number)
+            details |= self._passing_on({self._life.periods[number]})
         return self._propose(ActKind.SETTLE, by, self.situation.settled(number, upheld=uphold), details)
 
     def pin(self, number: int, site_id: str, by: By) -> Act:
@@ -146,13 +147,30 @@ class Deciding:
         price = {"price": self.situation.price(ActKind.FORBID, number)}
         return self._propose(ActKind.FORBID, by, self.situation.forbidden(number), price)
 
+    def improve(self, periods: Collection[str], by: By) -> tuple[Act, tuple[Gain, ...]] | None:
+        """Whoever holds a site in some periods and could have a free one that it ranked higher is moved there.
+
+        Returns:
+            the act and who gains; None where nobody does.
+
+        Raises:
+            StateConflictError: when a fair has opened already.
+        """
+        passed_on = self._passing_on(periods)
+        found = self.situation.gains(periods)
+        if not found:
+            return None
+        details = {"periods": list(periods), "gains": self.situation.told(found), **passed_on}
+        waves = self.situation.improved(found)
+        return self._life.propose(ActKind.IMPROVE, by.at, by.actor, by.reason, waves, details=details), found
+
     def _placed(self, kind: ActKind, number: int, site_id: str, by: By) -> Act:
         """A pin or a move."""
         situation = self.situation
         site_no = self._context.numbers.sites.get(SiteId(site_id))
         if site_no is None:
             raise StateConflictError("site.unknown", f"there is no site {site_id!r}", "see sites.csv for the ids")
-        passed_on = self._passing_on(number)
+        passed_on = self._passing_on({self._life.periods[number]})
         run = situation.run_for(kind, number, site_no)
         hindered = situation.hindered(kind, number, run)
         if hindered is not None:
@@ -164,13 +182,13 @@ class Deciding:
         waves = situation.pinned(number, run) if kind is ActKind.PIN else situation.moved(number, run)
         return self._propose(kind, by, waves, {"price": situation.price(kind, number, run), **passed_on})
 
-    def _passing_on(self, number: int) -> dict[str, list[str]]:
-        """Let the free sites of an application's period go that later campaigns give out, and say which in an act."""
+    def _passing_on(self, periods: Collection[str]) -> dict[str, list[str]]:
+        """Let the free sites of some periods go that later campaigns give out, and say which in an act."""
         later = given_out_later(self._store, self._context.record.season_id)
         gone = [
             str(site.site_id)
             for site_no, site in sorted(self._context.sites_by_number().items())
-            if site.period == self._life.periods[number]
+            if site.period in periods
             and not site.closed
             and site_no not in self._life.book.holders
             and later.has(site.site_id, site.fair_id, site.period, site.number)

@@ -262,6 +262,44 @@ class Lives(RuleBasedStateMachine):
         self.held(act, at)
         life.take(act, documents)
 
+    @rule(later=hours)
+    def improve(self, later: int) -> None:
+        """Who holds a site may have a better one: nobody loses, and in the end nobody could have anything better."""
+        model = self.model
+        at = model.now + later
+        periods = [period for period, opens in OPENINGS.items() if at < opens]
+        life = self.life()
+        found = self.decide(life).improve(periods, self.by(at))
+        if found is not None:
+            act, gains = found
+            before = {int(gain.application_no): model.status[gain.application_no] for gain in gains}
+            fairs = {number: self.fair_rank(number) for number in before}
+            assert set(before.values()) <= {"ALLOCATED", "CONFIRMED"}
+            for number in before:
+                model.become(number, "WAITLISTED", at)
+            for gain in gains:
+                assert model.could_stand(gain.application_no, gain.run[0])
+                model.become(gain.application_no, "ALLOCATED", at, gain.run[0])
+            for number, status in before.items():
+                assert self.fair_rank(number) < fairs[number]
+                model.become(number, status, at)
+            life.take(act)
+        for number, status in model.status.items():
+            if status in {"ALLOCATED", "CONFIRMED"} and WISHES[number].period in periods:
+                held = model.site.pop(number)
+                better = WISHES[number].fairs[: self.rank_of(number, held)]
+                could = [s for s, stall in STALLS.items() if stall.fair in better and model.could_stand(number, s)]
+                model.site[number] = held
+                assert not could
+
+    def fair_rank(self, number: int) -> int:
+        return self.rank_of(number, self.model.site[number])
+
+    def rank_of(self, number: int, stall: int) -> int:
+        """How many fairs it likes better than that of a stall; all where it did not ask for it."""
+        fairs, fair = WISHES[number].fairs, STALLS[stall].fair
+        return fairs.index(fair) if fair in fairs else len(fairs)
+
     @rule(later=st.sampled_from((1, 12, 40, 200, 500)))
     def advance(self, later: int) -> None:
         """Time goes by, and brings what is due."""
