@@ -68,7 +68,7 @@ bench: setup-dev  ## Measure; writes .bench/results.json and prints a table
 	$(BIN)/python -m tests.benchmarks
 
 soak: setup-dev  ## The random tests for longer: forty times the instances, a million rows, kills of a full season
-	FAIRALLOC_TIMES=40 FAIRALLOC_BAD_ROWS=1000000 FAIRALLOC_KILLS=10 FAIRALLOC_KILL_SIZE=20000 \
+	FAIRALLOC_TIMES=40 FAIRALLOC_BAD_ROWS=1000000 FAIRALLOC_KILLS=10 FAIRALLOC_KILL_SIZE=20000 FAIRALLOC_LIVES=1000 \
 	  $(BIN)/python -m pytest -n $(JOBS) --dist worksteal -q tests/integration tests/rules tests/e2e/test_interruption.py tests/e2e/test_intake_kills.py
 
 docs: setup-dev  ## Write the generated pages of docs/ anew

@@ -44,11 +44,12 @@ from solver.verify import check_files
 from tests.benchmarks.stages import NoProgress
 from tests.life_model import AFTER, BEFORE, OPENINGS, ROUNDS, Model, Stall, Wish
 from tests.rules_opening import opening
+from tests.simulator.by_url import Anvil, Line
 
 START = parse_instant("2026-04-01T00:00:00Z")
 HOUR = 3600 * 10**9
-RUNS = int(os.environ.get("LIVES", "12"))
-STEPS = 50 if os.environ.get("FAIRALLOC_TIMES") else 30
+RUNS = int(os.environ.get("FAIRALLOC_LIVES", "12"))
+STEPS = 50 if "FAIRALLOC_LIVES" in os.environ else 30
 ON_ONE_ANVIL = 100
 """After some hundred lives, anvil has forgotten the state that each of them goes back to."""
 CAP = '[[caps]]\nid = "once"\nof = "applicant"\nper = "period"\nmax_stalls = 1\n'
@@ -110,22 +111,22 @@ class World:
     """A chain that is rolled back for every life, and the database that each begins with, by the rules."""
 
     def __init__(self, folder: Path) -> None:
-        from tests.simulator.by_url import Anvil
-
-        self._folder, self._renew = folder, Anvil
-        self._anvil, self._left = None, 0
+        self._folder, self._left = folder, 0
+        self._anvil: Anvil | None = None
         self._bases: dict[tuple[bool, str], Path] = {}
 
     def ledger(self) -> LedgerClient:
         """The chain as it was when the contract had just been deployed."""
         if not self._left:
             self.close()
-            self._anvil, self._left = self._renew(self._folder), ON_ONE_ANVIL
+            self._anvil, self._left = Anvil(self._folder), ON_ONE_ANVIL
         self._left -= 1
         self._anvil.reset()
         self._anvil.ask("evm_setAutomine", True)
         keyring = self._anvil.keyring
-        return LedgerClient(RpcNode(self._anvil.url), contract_address(keyring), keyring)
+        node = RpcNode(self._anvil.url)
+        node._w3.provider = Line(self._anvil.port)
+        return LedgerClient(node, contract_address(keyring), keyring)
 
     def database(self, capped: bool, order: str) -> Path:
         """A file with the season allocated."""
@@ -435,7 +436,7 @@ def test_every_life_keeps_the_rules(tmp_path):
                 stateful_step_count=STEPS,
                 deadline=None,
                 suppress_health_check=list(HealthCheck),
-                derandomize=not os.environ.get("FAIRALLOC_TIMES"),
+                derandomize="FAIRALLOC_LIVES" not in os.environ,
             ),
         )
     finally:
