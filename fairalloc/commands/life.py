@@ -100,7 +100,7 @@ def advance(
     """Record what time has brought: offers run out, freed sites are offered to the waiting lists, fairs open.
 
     Each act is dated when it was due. Nothing happens where nothing is due: it may be run as often as one likes.
-    Whoever was offered a site and does not want it declines; an offer that ran out wrongly is given back by `appeal`
+    Whoever does not want what it was offered can `decline`; an offer that ran out wrongly is given back by `appeal`
     and `settle --uphold`.
 
     Example: fairalloc advance --to 2026-04-04T09:00:00+02:00 --dry-run

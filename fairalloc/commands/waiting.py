@@ -45,7 +45,7 @@ def reallocate(
     """Offer freed sites to whoever waits for them, under all rules; whoever holds a site keeps it.
 
     With --allow-moves whoever would gain is told and moved first, confirmed or not, and nobody loses. `advance` holds
-    rounds by itself when [offers] says so. Whoever does not want what it was offered declines; `move` moves back.
+    rounds by itself when [offers] says so. Who does not want an offer can `decline`; `move` moves back.
 
     Example: fairalloc reallocate --period week-05 --dry-run
     """
