@@ -6,10 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from fairalloc.acts import BY_HAND, Act, ActKind, State, Wave
+from fairalloc.afterwards.decisions import KIND_REASONS, PRICED, Situation, is_correction
+from fairalloc.afterwards.free_sites import run_from
 from fairalloc.bundle.published import Published
-from fairalloc.decisions import KIND_REASONS, PRICED, Situation, is_correction
 from fairalloc.findings import Finding
-from fairalloc.free_sites import run_from
 from fairalloc.ledger import ApplicationNo, SiteNo, Transition
 from fairalloc.model import SeasonInput
 from fairalloc.numbering import PublicNumbers, application_label, parse_application_label

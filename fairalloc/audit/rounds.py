@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from fairalloc.acts import Act, State
+from fairalloc.afterwards.rounds import Round, WaitingLists, round_files, waves_of
 from fairalloc.bundle.published import Published
 from fairalloc.canonical import csv_rows, sha256
 from fairalloc.findings import Finding
 from fairalloc.instants import Instant, format_instant
 from fairalloc.ports import CheckFiles
-from fairalloc.rounds import Round, WaitingLists, round_files, waves_of
 
 OUTCOME, CERTIFICATE = "outcome.csv", "certificate.json"
 

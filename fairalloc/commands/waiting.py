@@ -10,6 +10,8 @@ import typer
 
 from fairalloc import console
 from fairalloc.acts import Act
+from fairalloc.afterwards.rounds import Round
+from fairalloc.afterwards.waiting import Leaving
 from fairalloc.bundle.folder import read_bundle
 from fairalloc.commands.acting import loaded_rounds, moment, tell
 from fairalloc.commands.options import DEFAULT_STATE, Actor, ApplicationId, At, Db, DryRun, Json, SeasonOption, State
@@ -17,13 +19,11 @@ from fairalloc.errors import UsageError
 from fairalloc.instants import Instant
 from fairalloc.numbering import application_label
 from fairalloc.ports import Store
-from fairalloc.rounds import Round
 from fairalloc.services.context import find_application
 from fairalloc.services.deciding import By, Deciding
 from fairalloc.services.life import SeasonLife
 from fairalloc.services.rounds import Rounds, waited_for
 from fairalloc.services.waiting import Outlook, outlook, own_leaving, past_leaving
-from fairalloc.waiting import Leaving
 
 
 def reallocate(

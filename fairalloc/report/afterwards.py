@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from fairalloc.acts import BY_HAND, Act, ActKind, Book, State
+from fairalloc.afterwards.decisions import is_correction
 from fairalloc.bundle.acts import published_acts
 from fairalloc.bundle.published import Published
-from fairalloc.decisions import is_correction
 from fairalloc.instants import format_instant
 from fairalloc.numbering import application_label
 from fairalloc.reasons import REASON_WORDS

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 
 from fairalloc.acts import ActKind, Book, read_act
+from fairalloc.afterwards.rounds import round_files
 from fairalloc.bundle.acts import ACTS, STANDINGS, acts_file, standings_file
 from fairalloc.bundle.collected import COLLECTED, collected_file
 from fairalloc.bundle.folder import MANIFEST, manifest_file
@@ -15,7 +16,6 @@ from fairalloc.bundle.statements import one_or_all
 from fairalloc.canonical import json_bytes
 from fairalloc.errors import StateConflictError
 from fairalloc.ports import Ledger, Stage, Store
-from fairalloc.rounds import round_files
 from fairalloc.services.context import SeasonContext
 from fairalloc.services.drawing import draws, freezes
 from fairalloc.services.stages import ALLOCATION, CERTIFICATE, OUTCOME, SCREENING

@@ -11,13 +11,13 @@ from functools import cached_property
 from typing import Any
 
 from fairalloc.acts import APPROVED, Act, ActKind, Wave, wave_of
+from fairalloc.afterwards.decisions import Situation, is_correction
+from fairalloc.afterwards.moving import Gain
 from fairalloc.canonical import csv_rows, sha256
-from fairalloc.decisions import Situation, is_correction
 from fairalloc.errors import StateConflictError, UsageError
 from fairalloc.instants import Instant
 from fairalloc.ledger import ApplicationNo, Transition
 from fairalloc.model import SiteId
-from fairalloc.moving import Gain
 from fairalloc.numbering import application_label
 from fairalloc.ports import Store
 from fairalloc.reasons import REASON_STATUS, Reason

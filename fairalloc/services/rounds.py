@@ -7,6 +7,7 @@ from dataclasses import replace
 from functools import cached_property
 
 from fairalloc.acts import Act, ActKind
+from fairalloc.afterwards.rounds import Round, WaitingLists, round_files, waves_of
 from fairalloc.allocation import Solve
 from fairalloc.bundle.files import certificate_file, outcome_file
 from fairalloc.bundle.published import published
@@ -17,7 +18,6 @@ from fairalloc.instants import Instant, format_instant
 from fairalloc.model import Site
 from fairalloc.outcome import outcomes
 from fairalloc.ports import CheckFiles, Store
-from fairalloc.rounds import Round, WaitingLists, round_files, waves_of
 from fairalloc.services.carrying import given_out_later
 from fairalloc.services.context import SeasonContext
 from fairalloc.services.drawing import drawn_seed

@@ -6,17 +6,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from fairalloc.acts import Act, Book, State
+from fairalloc.afterwards.rounds import Round
+from fairalloc.afterwards.waiting import ENOUGH, Leaving, Line, ranks_over_time
 from fairalloc.allocation import AllocationRequest
 from fairalloc.bundle.acts import published_acts
 from fairalloc.bundle.published import published
 from fairalloc.errors import StateConflictError, UsageError
 from fairalloc.instants import format_instant
 from fairalloc.numbering import application_label
-from fairalloc.rounds import Round
 from fairalloc.services.life import SeasonLife
 from fairalloc.services.rounds import Rounds
 from fairalloc.status import HOLDS_SITE, Status
-from fairalloc.waiting import ENOUGH, Leaving, Line, ranks_over_time
 
 
 @dataclass(frozen=True, slots=True)

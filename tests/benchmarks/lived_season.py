@@ -28,10 +28,10 @@ from data.season_files import write_season
 from data.store import open_store
 from data.synthetic import synthesize
 from fairalloc.acts import Act, ActKind
+from fairalloc.afterwards.rounds import WaitingLists
 from fairalloc.audit import audit_bundle, audit_chain, audit_database
 from fairalloc.explanation import Asker, suits
 from fairalloc.instants import Instant, parse_instant
-from fairalloc.rounds import WaitingLists
 from fairalloc.rules import Rules, read_rules
 from fairalloc.services.bundling import bundle_files
 from fairalloc.services.context import SeasonContext

@@ -8,12 +8,12 @@ import shutil
 import pytest
 
 from fairalloc.acts import State
+from fairalloc.afterwards.rounds import Round, WaitingLists
 from fairalloc.audit import Audit, audit_bundle, audit_campaigns
 from fairalloc.bundle.folder import read_bundle, write_bundle
 from fairalloc.bundle.published import published
 from fairalloc.canonical import csv_bytes, csv_rows
 from fairalloc.reasons import Reason
-from fairalloc.rounds import Round, WaitingLists
 from fairalloc.status import Status
 from solver.verify import check_files
 from tests.campaigns import AUTUMN, SPRING, happened, sealed, written

@@ -23,11 +23,11 @@ from chain.node.anvil_process import find_anvil
 from chain.rpc_node import RpcNode
 from data.store import open_store
 from fairalloc.acts import Act, ActKind
+from fairalloc.afterwards.rounds import Round
 from fairalloc.audit import audit_bundle, audit_chain, audit_database
 from fairalloc.errors import FairallocError
 from fairalloc.instants import Instant, parse_instant
 from fairalloc.model import Applicant, Application, Choice, Fair, SeasonInput, Site
-from fairalloc.rounds import Round
 from fairalloc.rules import parse_rules
 from fairalloc.services.bundling import bundle_files
 from fairalloc.services.context import SeasonContext

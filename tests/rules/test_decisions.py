@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from fairalloc.acts import Act, ActKind, Book, State
-from fairalloc.decisions import Situation
+from fairalloc.afterwards.decisions import Situation
 from fairalloc.instants import Instant
 from fairalloc.ledger import Transition
 from fairalloc.numbering import application_label

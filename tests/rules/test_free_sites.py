@@ -8,7 +8,7 @@ import random
 import pytest
 
 from fairalloc.acts import State
-from fairalloc.free_sites import best_free, cleared, follow, ground_of, obstacle, passed_over
+from fairalloc.afterwards.free_sites import best_free, cleared, follow, ground_of, obstacle, passed_over
 from fairalloc.reasons import Reason
 from fairalloc.status import Status
 from tests.made_season import HandMade

@@ -10,13 +10,13 @@ import itertools
 import random
 
 from fairalloc.acts import State
+from fairalloc.afterwards.rounds import Round, WaitingLists, waves_of
 from fairalloc.bundle.files import certificate_file, outcome_file
 from fairalloc.bundle.published import published
 from fairalloc.canonical import csv_rows
 from fairalloc.errors import InfeasibleError
 from fairalloc.outcome import outcomes
 from fairalloc.reasons import Reason
-from fairalloc.rounds import Round, WaitingLists, waves_of
 from fairalloc.status import HOLDS_SITE, Status
 from solver import verify
 from solver.optimal import solve

@@ -6,8 +6,8 @@ import tomllib
 
 import pytest
 
+from fairalloc.afterwards.rounds import in_queue_order
 from fairalloc.instants import parse_instant
-from fairalloc.rounds import in_queue_order
 from fairalloc.rules import parse_rules
 from tests.small_seasons import BOTH_GOALS, RULES
 

@@ -15,11 +15,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from fairalloc.acts import Act, Book, State
+from fairalloc.afterwards.rounds import STANDS
 from fairalloc.allocation import AllocationRequest, Candidate
 from fairalloc.claims import Claims
 from fairalloc.explanation import Asker, runs_of, suits
 from fairalloc.model import Site, SiteId
-from fairalloc.rounds import STANDS
 from fairalloc.status import Status
 
 Run = tuple[Site, ...]

@@ -19,12 +19,12 @@ from types import MappingProxyType
 from typing import Any
 
 from fairalloc.acts import Act, ActKind, State, Wave, wave_of
+from fairalloc.afterwards.free_sites import best_free, cleared, follow, ground_of, obstacle, passed_over, run_from
+from fairalloc.afterwards.moving import Gain, gains
 from fairalloc.allocation import Candidate
-from fairalloc.free_sites import best_free, cleared, follow, ground_of, obstacle, passed_over, run_from
 from fairalloc.ground import Ground
 from fairalloc.ledger import ApplicationNo, SiteNo, Transition
 from fairalloc.model import SeasonInput
-from fairalloc.moving import Gain, gains
 from fairalloc.numbering import PublicNumbers, application_label, parse_application_label
 from fairalloc.reasons import REASON_STATUS, Reason
 from fairalloc.rules import Rules

@@ -3,7 +3,7 @@
 In the order of the queue, each takes the best free site that it prefers to the one it has, and leaves that one to the
 others; again and again, until nobody can have anything better. Each move is to a better choice, so it comes to an end,
 and nobody loses: whoever cannot have anything better stays. All rules hold as they do for any single site that is given
-after the allocation (:mod:`fairalloc.free_sites`).
+after the allocation (:mod:`fairalloc.afterwards.free_sites`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from fairalloc.afterwards.free_sites import best_free
 from fairalloc.allocation import Candidate, Placement
-from fairalloc.free_sites import best_free
 from fairalloc.ground import Ground
 from fairalloc.ledger import ApplicationNo
 from fairalloc.suiting import Run, first_met
