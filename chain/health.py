@@ -189,7 +189,12 @@ class ChainHealth:
         if not wrong and not others:
             yield ok("rights", f"of {len(ours)} keys as they should be, and nobody else's")
         if contract.functions.paused().call():
-            yield Check("paused", Health.WARNING, "the contract is paused: nothing can be written", "end the pause")
+            yield Check(
+                "paused",
+                Health.WARNING,
+                "the contract is paused: nothing can be written",
+                "end it: `fairalloc keys resume`",
+            )
         yield from self._balances(node, ours)
 
     def _balances(self, node: Node, ours: Mapping[str, str]) -> Iterator[Check]:

@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import Literal
 
 from chain.client import LedgerClient, require_chain
-from chain.deployment import administer, contract_there, grant_missing, open_contract
+from chain.deployment import administer, bound, contract_there, grant_missing, open_contract
 from chain.fees import present_price
 from chain.gas import TRANSACTION_CAP, gas_limit
-from chain.keyring import ADMIN, KEY_NAMES, Keyring, default_password, keys_held
+from chain.keyring import ADMIN, KEY_NAMES, PAUSER, Keyring, default_password, keys_held
 from chain.node.embedded import EmbeddedNode
 from chain.node.follower import is_copy
 from chain.node.genesis import BLOCK_GAS_LIMIT
@@ -130,6 +130,16 @@ class Installation:
             )
         with keys_held(keyring.folder), self.node() as node:
             administer(node, keyring, ADMIN, open_contract(node, keyring, self.folder), [("grant", key, 0)])
+
+    def pause(self, *, paused: bool) -> bool:
+        """Stop all writing to the contract, or let it go on; whether that took a call."""
+        keyring = self.keyring()
+        with keys_held(keyring.folder), self.node() as node:
+            address = open_contract(node, keyring, self.folder)
+            if bound(node, address).functions.paused().call() == paused:
+                return False
+            administer(node, keyring, PAUSER, address, [("set_paused", paused)])
+            return True
 
     def keyring(self) -> Keyring:
         """The keys; those that are missing are made."""

@@ -65,6 +65,32 @@ def rotate(
 
 
 @keys.command()
+def pause(state: State = DEFAULT_STATE, rpc: Rpc = None, as_json: Json = False) -> None:
+    """Stop all writing to the contract, with the pauser's key, such as when another key may be stolen.
+
+    Nothing is lost: what waits is published after `keys resume`, which ends the pause. Every audit lists both.
+
+    Example: fairalloc keys pause
+    """
+    _pause(state, rpc, paused=True, as_json=as_json)
+
+
+@keys.command()
+def resume(state: State = DEFAULT_STATE, rpc: Rpc = None, as_json: Json = False) -> None:
+    """Let the contract be written to again after `keys pause`.
+
+    Example: fairalloc keys resume
+    """
+    _pause(state, rpc, paused=False, as_json=as_json)
+
+
+def _pause(state: Path, rpc: str | None, *, paused: bool, as_json: bool) -> None:
+    changed = Workspace(state, None, rpc).chain().pause(paused=paused)
+    facts = {"paused": "yes" if paused else "no", "changed": "yes" if changed else "no"}
+    console.show("Contract", facts, as_json=as_json)
+
+
+@keys.command()
 def revoke(
     address: Annotated[str, typer.Argument(help="The key's address.")], state: State = DEFAULT_STATE, rpc: Rpc = None
 ) -> None:

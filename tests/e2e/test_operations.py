@@ -205,6 +205,19 @@ def test_keys_change_and_the_season_goes_on(season, inside, tmp_path, monkeypatc
     assert "no role" in inside("keys", "rotate", "mayor", expect=2).stderr
 
 
+def test_a_pause_stops_all_writing_until_it_ends_and_is_told(season, inside):
+    """What waits is lost by no pause: it is published after it, and the audit lists both ends of it."""
+    assert json.loads(inside("keys", "pause", "--json").stdout) == {"paused": "yes", "changed": "yes"}
+    assert json.loads(inside("keys", "pause", "--json").stdout)["changed"] == "no"
+    found, _ = health(inside, "--deep")
+    assert "paused" in of(found, "warning")
+    audited = inside("audit", "bundle").stdout
+    assert "pauses all writing" in audited
+    assert json.loads(inside("keys", "resume", "--json").stdout) == {"paused": "no", "changed": "yes"}
+    assert "paused" not in of(health(inside, "--deep")[0], "warning")
+    assert "ends the pause" in inside("audit", "bundle").stdout
+
+
 def test_old_keys_brought_back_get_no_rights(season, inside, tmp_path):
     keys = tmp_path / ".fairalloc" / "keys"
     shutil.copytree(keys, tmp_path / "old")
