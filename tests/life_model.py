@@ -72,6 +72,7 @@ class Model:
     offered: dict[int, int] = field(default_factory=dict)
     appealed_from: dict[int, str] = field(default_factory=dict)
     last: dict[int, int] = field(default_factory=dict)
+    held: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.last = dict(self.site)
@@ -94,6 +95,17 @@ class Model:
         if what == "withdraw":
             return at < self.opening(number)
         return at >= self.opening(number) if what in {"came", "no-show"} else True
+
+    def owes_a_round(self, at: int) -> bool:
+        """Whether the rules called for a round before a time, for a fair that has not opened and somebody waits for."""
+        called = []
+        for period, opening in OPENINGS.items():
+            waits = any(s == "WAITLISTED" and self.wishes[n].period == period for n, s in self.status.items())
+            missed = [opening - h for h in ROUNDS if self.held.get(period, -1) < opening - h <= at]
+            if waits and missed and self.now < opening:
+                late = [moment for moment in missed if moment <= self.now]
+                called.append(late[-1] if late else missed[0])
+        return any(moment < at for moment in called)
 
     def holder(self, stall: int) -> int | None:
         return next((number for number, site in self.site.items() if site == stall), None)

@@ -22,7 +22,7 @@ from fairalloc.ports import Store
 from fairalloc.services.context import find_application
 from fairalloc.services.deciding import By, Deciding
 from fairalloc.services.life import SeasonLife
-from fairalloc.services.rounds import Rounds, waited_for
+from fairalloc.services.rounds import Rounds
 from fairalloc.services.waiting import Outlook, outlook, own_leaving, past_leaving
 
 
@@ -53,14 +53,14 @@ def reallocate(
     when = moment(at, "--at")
     offers = life.rules.offers
     wanted = order or ("rules" if offers is None else offers.order)
-    periods = tuple(period or waited_for(life, when))
+    periods = tuple(period or life.waited_for(when))
     acts: list[Act] = []
     if allow_moves:
         moved = _improved(store, life, _unopened(life, when, period), By(when, actor), as_json=as_json)
         for act in moved:
             life.foresee(act) if dry_run else life.take(act)
         acts += moved
-        periods = tuple(period or waited_for(life, when))
+        periods = tuple(period or life.waited_for(when))
     if periods:
         act, documents = rounds.hold(life, Round(periods, wanted), when, actor)
         if not dry_run:

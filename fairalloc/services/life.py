@@ -12,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from fairalloc.acts import Act, ActKind, Book, Wave, calls_of, read_act, wave_of
+from fairalloc.afterwards.rounds import Round
 from fairalloc.errors import StateConflictError
 from fairalloc.instants import Instant, format_instant
 from fairalloc.ledger import ApplicationNo, Transition
@@ -33,6 +34,8 @@ DUE = {
     ActKind.END_WAITING: Reason.WAITING_LIST_ENDED,
 }
 """What time brings, and the reason that it gives."""
+BY_CLOCK = frozenset({*DUE, ActKind.REALLOCATE})
+"""Acts that make up for what is due, and need not wait for it."""
 CLOCK = "clock"
 """Who does what time brings."""
 
@@ -77,6 +80,31 @@ class SeasonLife:
         groups = self._due(until)
         return min(groups, key=lambda due: (due.moment, due.kind is not ActKind.EXPIRE), default=None)
 
+    def waited_for(self, at: Instant) -> tuple[str, ...]:
+        """The periods whose fairs have not opened and for which somebody waits, in the order of the rules."""
+        states = self.book.states
+        waiting = {self.periods[n] for n in self.book.open if states[n].status is Status.WAITLISTED}
+        return tuple(
+            period for period, opening in self.timetable.openings.items() if period in waiting and at < opening
+        )
+
+    def next_round(self, until: Instant) -> tuple[Instant, tuple[str, ...]] | None:
+        """When the next round of the waiting list is due and for which periods, up to and including a moment."""
+        held: dict[str, Instant] = {}
+        for act in self.acts:
+            if act.kind is ActKind.REALLOCATE:
+                held |= dict.fromkeys(Round.of(act).periods, act.at)
+        now = self.now or Instant(0)
+        called: dict[Instant, list[str]] = {}
+        for period in self.waited_for(now):
+            missed = [m for m in self.timetable.rounds(period) if held.get(period, 0) < m <= until]
+            if missed:
+                # A round that is held late serves for all that were due before it.
+                late = [moment for moment in missed if moment <= now]
+                called.setdefault(late[-1] if late else missed[0], []).append(period)
+        first = min(called, default=None)
+        return None if first is None else (first, tuple(called[first]))
+
     def brought(self, due: Due) -> Act:
         """The act of what is due; what an earlier command left behind is dated as late as it was done."""
         waves = alike(self._due(due.moment)[due], DUE[due.kind])
@@ -110,13 +138,21 @@ class SeasonLife:
         """An act that is possible now; nothing is stored yet.
 
         Raises:
-            StateConflictError: when one of its transitions is not, or is too late or too early, or time goes back.
+            StateConflictError: when one of its transitions is not, or is too late or too early, or time goes back, or
+                a round of the waiting list was due before: once fairs are open, it could not be made up for.
         """
         if self.now is not None and at < self.now:
             raise StateConflictError(
                 "act.clock",
                 f"the last act is of {format_instant(self.now)}, this one of {format_instant(at)}",
                 "give a later time with --at",
+            )
+        called = None if kind in BY_CLOCK else self.next_round(at)
+        if called is not None and called[0] < at:
+            raise StateConflictError(
+                "act.due",
+                f"a round of the waiting list for {', '.join(called[1])} was due at {format_instant(called[0])}",
+                f"run `fairalloc advance --to {format_instant(at)}` first",
             )
         refusals = [words for _, words in self.refusals(kind, at, (step for wave in waves for step in wave))]
         if refusals:

@@ -23,7 +23,6 @@ from fairalloc.services.context import SeasonContext
 from fairalloc.services.drawing import drawn_seed
 from fairalloc.services.life import CLOCK, SeasonLife
 from fairalloc.services.stages import CERTIFICATE, OUTCOME, SCREENING
-from fairalloc.status import Status
 
 Documents = Mapping[str, bytes]
 
@@ -106,13 +105,6 @@ class Rounds:
             raise UsageError("round.order", message, 'take --order queue, or `order = "queue"` in [offers]')
 
 
-def waited_for(life: SeasonLife, at: Instant) -> tuple[str, ...]:
-    """The periods whose fairs have not opened and for which somebody waits, in the order of the rules."""
-    states = life.book.states
-    waiting = {life.periods[n] for n in life.book.open if states[n].status is Status.WAITLISTED}
-    return tuple(period for period, opening in life.timetable.openings.items() if period in waiting and at < opening)
-
-
 def clock(life: SeasonLife, rounds: Rounds, order: str, until: Instant) -> Iterator[tuple[Act, Documents]]:
     """What time brings up to and including a moment, act by act, in order of time.
 
@@ -120,7 +112,7 @@ def clock(life: SeasonLife, rounds: Rounds, order: str, until: Instant) -> Itera
     foreseen) before the next is asked for.
     """
     while True:
-        due, called = life.next_due(until), _next_round(life, until)
+        due, called = life.next_due(until), life.next_round(until)
         if called is not None and (due is None or (due.moment, due.kind is not ActKind.EXPIRE) > (called[0], False)):
             moment, periods = called
             yield rounds.hold(life, Round(periods, order), Instant(max(moment, life.now or moment)), CLOCK)
@@ -128,21 +120,3 @@ def clock(life: SeasonLife, rounds: Rounds, order: str, until: Instant) -> Itera
             yield life.brought(due), {}
         else:
             return
-
-
-def _next_round(life: SeasonLife, until: Instant) -> tuple[Instant, tuple[str, ...]] | None:
-    """When the next round is due and for which periods; None where none is, up to and including a moment."""
-    held: dict[str, Instant] = {}
-    for act in life.acts:
-        if act.kind is ActKind.REALLOCATE:
-            held |= dict.fromkeys(Round.of(act).periods, act.at)
-    now = life.now or Instant(0)
-    called: dict[Instant, list[str]] = {}
-    for period in waited_for(life, now):
-        missed = [m for m in life.timetable.rounds(period) if held.get(period, 0) < m <= until]
-        if missed:
-            # A round that is held late serves for all that were due before it.
-            late = [moment for moment in missed if moment <= now]
-            called.setdefault(late[-1] if late else missed[0], []).append(period)
-    first = min(called, default=None)
-    return None if first is None else (first, tuple(called[first]))

@@ -36,7 +36,7 @@ from fairalloc.services.drawing import draw_known
 from fairalloc.services.intake import import_season
 from fairalloc.services.life import SeasonLife
 from fairalloc.services.publishing import publish
-from fairalloc.services.rounds import Rounds, clock, waited_for
+from fairalloc.services.rounds import Rounds, clock
 from fairalloc.services.stages import allocate_season, freeze_season, screen_season
 from fairalloc.status import Status
 from solver.optimal import solve
@@ -187,7 +187,7 @@ class Lives(RuleBasedStateMachine):
             fitting = {n for n, status in model.status.items() if status in BEFORE[what] and model.may(what, n, at)}
             whom = {n for n in fitting if n % 3 == right % 3} or set(sorted(fitting)[:2]) or whom
         allowed = all(model.may(what, number, at) for number in whom)
-        if self.takes(lambda life: self.act(life, what, whom, at), allowed):
+        if self.takes(lambda life: self.act(life, what, whom, at), allowed, at):
             for number in whom:
                 model.become(number, AFTER[what], at)
 
@@ -198,7 +198,7 @@ class Lives(RuleBasedStateMachine):
         appealed = sorted(n for n, status in model.status.items() if status == "APPEALED")
         number = appealed[whom % len(appealed)] if right and appealed else whom
         allowed = model.may("uphold", number, at)
-        act = self.takes(lambda life: self.decide(life).settle(number, self.by(at), uphold=uphold), allowed)
+        act = self.takes(lambda life: self.decide(life).settle(number, self.by(at), uphold=uphold), allowed, at)
         if act is None:
             return
         if not uphold:
@@ -226,7 +226,7 @@ class Lives(RuleBasedStateMachine):
         allowed = model.may(what, whom, at)
         victim = model.holder(stall) if what == "pin" else None
         if what == "forbid":
-            act = self.takes(lambda life: self.decide(life).forbid(whom, by), allowed)
+            act = self.takes(lambda life: self.decide(life).forbid(whom, by), allowed, at)
             if act is not None:
                 model.become(whom, "CLOSED" if model.status[whom] == "WAITLISTED" else "REVOKED", at)
             return
@@ -240,7 +240,7 @@ class Lives(RuleBasedStateMachine):
         if victim is not None:
             model.site[victim] = kept
         name = f"s{stall}"
-        act = self.takes(lambda life: getattr(self.decide(life), what)(whom, name, by), allowed)
+        act = self.takes(lambda life: getattr(self.decide(life), what)(whom, name, by), allowed, at)
         if act is None:
             return
         assert set(act.details["price"]["loses"]) == {
@@ -256,7 +256,7 @@ class Lives(RuleBasedStateMachine):
     def reallocate(self, later: int) -> None:
         at = self.model.now + later
         life, rounds = self.life(), self.rounds()
-        periods = waited_for(life, self.instant(at))
+        periods = life.waited_for(self.instant(at))
         if not periods:
             return
         act, documents = rounds.hold(life, Round(periods, self.order), self.instant(at), "office")
@@ -270,7 +270,11 @@ class Lives(RuleBasedStateMachine):
         at = model.now + later
         periods = [period for period, opens in OPENINGS.items() if at < opens]
         life = self.life()
-        found = self.decide(life).improve(periods, self.by(at))
+        try:
+            found = self.decide(life).improve(periods, self.by(at))
+        except FairallocError:
+            assert model.owes_a_round(at)
+            return
         if found is not None:
             act, gains = found
             before = {int(gain.application_no): model.status[gain.application_no] for gain in gains}
@@ -374,10 +378,12 @@ class Lives(RuleBasedStateMachine):
                 or not self.model.wanted(number)
             )
         self.model.now = at
+        self.model.held |= dict.fromkeys(periods, at)
 
-    def takes(self, propose, allowed: bool) -> Act | None:
+    def takes(self, propose, allowed: bool, at: int) -> Act | None:
         """Take what is proposed; it is refused where the model does not allow it, and only there."""
         life = self.life()
+        allowed = allowed and not self.model.owes_a_round(at)
         try:
             act = propose(life)
         except FairallocError:
