@@ -74,6 +74,9 @@ BY_HAND = frozenset(
 APPROVED = frozenset({ActKind.PIN, ActKind.FORBID, ActKind.MOVE})
 """Acts that a second person has to approve."""
 
+CLOCK = "clock"
+"""Who does what time brings; no office has this name."""
+
 Wave = tuple[Transition, ...]
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 
-from fairalloc.acts import Act, State
+from fairalloc.acts import CLOCK, Act, State
 from fairalloc.afterwards.rounds import Round, WaitingLists, round_files, waves_of
 from fairalloc.bundle.published import Published
 from fairalloc.canonical import csv_rows, sha256
@@ -39,7 +39,7 @@ class RoundAudit:
                 yield Finding("round.time", place, f"act {act.number} is a round for {period} after its fairs opened")
             self._held[period] = act.at
         wanted = "rules" if self._book.rules.offers is None else self._book.rules.offers.order
-        if act.actor == "clock" and about.order != wanted:
+        if act.actor == CLOCK and about.order != wanted:
             yield Finding("round.order", place, f"act {act.number} goes by {about.order}, the rules say {wanted}")
         told = {name: sha256(self._files[name]).hex() for name in names if name in self._files}
         if told != act.details["files"] or len(told) != len(names):

@@ -7,8 +7,17 @@ from typing import Annotated
 
 import typer
 
+from fairalloc.acts import CLOCK
 from fairalloc.forms import Form
 from fairalloc.ledger import FeeMode
+
+
+def _office(name: str) -> str:
+    """An actor's name: anything but that of the clock."""
+    if name.strip().lower() == CLOCK:
+        raise typer.BadParameter(f"{CLOCK!r} stands for what time brings: name an office")
+    return name
+
 
 Folder = Annotated[Path, typer.Argument(help="Folder with season.toml and the CSV files.")]
 SeasonDir = Annotated[Path | None, typer.Argument(help="Folder with season.toml and the CSV files.")]
@@ -34,7 +43,10 @@ BeforeClosing = Annotated[
 ]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say what would happen, store nothing.")]
 At = Annotated[str | None, typer.Option("--at", help="When, e.g. 2026-04-01T12:00:00+02:00; now if left out.")]
-Actor = Annotated[str, typer.Option("--actor", help="Who records it: an office, not a person; it is published.")]
+Actor = Annotated[
+    str,
+    typer.Option("--actor", callback=_office, help="Who records it: an office, not a person; it is published."),
+]
 Applications = Annotated[list[str], typer.Argument(help="Ids on the receipts (A000001), or the city's own.")]
 ApplicationsOrFile = Annotated[
     list[str] | None, typer.Argument(help="Ids on the receipts (A000001), or the city's own; or a --file.")

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from fairalloc.acts import Act, ActKind, Book, Wave, calls_of, read_act, wave_of
+from fairalloc.acts import CLOCK, Act, ActKind, Book, Wave, calls_of, read_act, wave_of
 from fairalloc.afterwards.rounds import Round
 from fairalloc.errors import StateConflictError
 from fairalloc.instants import Instant, format_instant
@@ -34,10 +34,6 @@ DUE = {
     ActKind.END_WAITING: Reason.WAITING_LIST_ENDED,
 }
 """What time brings, and the reason that it gives."""
-BY_CLOCK = frozenset({*DUE, ActKind.REALLOCATE})
-"""Acts that make up for what is due, and need not wait for it."""
-CLOCK = "clock"
-"""Who does what time brings."""
 
 
 class Due(NamedTuple):
@@ -147,7 +143,7 @@ class SeasonLife:
                 f"the last act is of {format_instant(self.now)}, this one of {format_instant(at)}",
                 "give a later time with --at",
             )
-        called = None if kind in BY_CLOCK else self.next_round(at)
+        called = None if actor == CLOCK else self.next_round(at)
         if called is not None and called[0] < at:
             raise StateConflictError(
                 "act.due",

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 from functools import cached_property
 
-from fairalloc.acts import Act, ActKind
+from fairalloc.acts import CLOCK, Act, ActKind
 from fairalloc.afterwards.rounds import Round, WaitingLists, round_files, waves_of
 from fairalloc.allocation import Solve
 from fairalloc.bundle.files import certificate_file, outcome_file
@@ -21,7 +21,7 @@ from fairalloc.ports import CheckFiles, Store
 from fairalloc.services.carrying import given_out_later
 from fairalloc.services.context import SeasonContext
 from fairalloc.services.drawing import drawn_seed
-from fairalloc.services.life import CLOCK, SeasonLife
+from fairalloc.services.life import SeasonLife
 from fairalloc.services.stages import CERTIFICATE, OUTCOME, SCREENING
 
 Documents = Mapping[str, bytes]
