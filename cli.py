@@ -67,6 +67,7 @@ for command in (
     overrides.pin,
     overrides.move,
     overrides.forbid,
+    life.close,
     changing.changes,
     record.publish,
     applicant.status,

@@ -16,7 +16,7 @@ from chain.expected import Circumstances, computed_heads, stated_circumstances
 from chain.fees import Fee, offered, present_price, quote, raised
 from chain.gas import estimate, gas_limit
 from chain.inclusion import Inclusions
-from chain.keyring import ALLOCATOR, CLERK, DESK, REGISTRAR, Keyring, signer
+from chain.keyring import ADMIN, ALLOCATOR, CLERK, DESK, REGISTRAR, Keyring, signer
 from chain.logs import season_logs
 from chain.node_port import Node
 from chain.records import pack
@@ -26,6 +26,7 @@ from chain.state import state_findings
 from fairalloc.errors import ChainUnavailableError, StateConflictError
 from fairalloc.ledger import (
     ChainIdentity,
+    Close,
     Commit,
     FeeMode,
     History,
@@ -243,6 +244,8 @@ def _key_for(call: LedgerCall) -> str:
             return REGISTRAR
         case Commit():
             return ALLOCATOR
+        case Close():
+            return ADMIN
         case Record(transitions=transitions):
             roles = {writer(status) for status in {transition.status for transition in transitions}}
             if len(roles) == 1:
@@ -263,6 +266,8 @@ def _calldata(call: LedgerCall) -> bytes:
             return selector("commit(uint32,uint256,uint256,bytes32)") + words(
                 call.season_no, call.seq, int(call.topic), call.digest
             )
+        case Close():
+            return selector("close_season(uint32,uint256)") + words(call.season_no, call.seq)
         case Submit():
             begins, items = selector("submit(uint32,uint256,bytes32[])"), b"".join(call.commitments)
         case Record():

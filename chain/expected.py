@@ -12,7 +12,7 @@ from chain.abi import address_at, count_at
 from chain.records import pack
 from chain.replay import SEASON_EVENTS
 from fairalloc.keccak import opening_head
-from fairalloc.ledger import Commit, LedgerCall, OpenSeason, Record, SeasonHead, Submit
+from fairalloc.ledger import Close, Commit, LedgerCall, OpenSeason, Record, SeasonHead, Submit
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +51,8 @@ def computed_heads(
                 head = heads.next_head(head, payload)
             case Record():
                 head = heads.next_head(head, heads.record_payload(call.seq, number, author, pack(call.transitions)))
+            case Close():
+                head = heads.next_head(head, heads.close_payload(call.seq, number, author))
         found.append(SeasonHead(call.seq + 1, head, applications))
     return found
 

@@ -6,6 +6,7 @@ transitions that it names, so that nobody can add an act, change one or leave on
 
 Invariants:
 - acts are numbered 1, 2, 3, ... and their times never go back;
+- nothing follows the act that closes the season;
 - an act's transitions come in waves: in one wave each application stands once, and one role writes all of it;
 - a statement names applications by their published ids only.
 """
@@ -24,6 +25,7 @@ from fairalloc.instants import Instant, format_instant, parse_instant
 from fairalloc.ledger import (
     BATCH_SIZE,
     ApplicationNo,
+    Close,
     Commit,
     LedgerCall,
     Record,
@@ -58,6 +60,7 @@ class ActKind(StrEnum):
     PIN = "pin"
     FORBID = "forbid"
     MOVE = "move"
+    CLOSE = "close"
 
 
 BY_HAND = frozenset(
@@ -140,7 +143,7 @@ def read_act(statement: bytes) -> Act:
 
 
 def calls_of(act: Act, statement: bytes, season_no: SeasonNo, seq: int) -> tuple[LedgerCall, ...]:
-    """What goes to the chain for an act: its digest, then its transitions.
+    """What goes to the chain for an act: its digest, then its transitions; where it closes the season, then that.
 
     Args:
         act: the act.
@@ -152,6 +155,8 @@ def calls_of(act: Act, statement: bytes, season_no: SeasonNo, seq: int) -> tuple
     for wave in act.waves:
         for first in range(0, len(wave), BATCH_SIZE):
             calls.append(Record(season_no, seq + len(calls), wave[first : first + BATCH_SIZE]))
+    if act.kind is ActKind.CLOSE:
+        calls.append(Close(season_no, seq + len(calls)))
     return tuple(calls)
 
 

@@ -121,6 +121,9 @@ MEANINGS: Mapping[str, str] = MappingProxyType(
         "round.refuted": "a round breaks a rule, or its proof does not hold",
         "round.transitions": "a round's act gives other sites than its published outcome",
         "round.missing": "a waiting list ended and a round that the rules call for was not held",
+        "close.unfinished": "the season was closed while something was still to be decided, or a period was not over",
+        "close.after": "an act follows the one that closed the season",
+        "close.stated": "the published acts and the chain do not agree on whether the season is closed",
         "time.order": "the chain's blocks are not in the order of time",
     }
 )

@@ -1,6 +1,6 @@
 """What is written to the chain and what is read back from it, free of any chain library.
 
-A season's history is a numbered sequence of calls. Each call is one of the four below; the contract accepts
+A season's history is a numbered sequence of calls. Each call is one of those below; the contract accepts
 call ``seq`` only when it has accepted ``seq - 1``, so a repeated or reordered call is refused.
 
 Invariants:
@@ -113,7 +113,15 @@ class Record:
     transitions: tuple[Transition, ...]
 
 
-LedgerCall = OpenSeason | Submit | Commit | Record
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Ends a season for good: the contract refuses every call after it."""
+
+    season_no: SeasonNo
+    seq: int
+
+
+LedgerCall = OpenSeason | Submit | Commit | Record | Close
 
 
 _KINDS: Mapping[type[LedgerCall], str] = {
@@ -121,6 +129,7 @@ _KINDS: Mapping[type[LedgerCall], str] = {
     Submit: "submit",
     Commit: "commit",
     Record: "record",
+    Close: "close",
 }
 
 
@@ -164,6 +173,8 @@ def call_from_json(text: str) -> LedgerCall:
         case "record":
             rows = (Transition(a, _STATUS[s], _REASON[r], site, width) for a, s, r, site, width in body["transitions"])
             return Record(season_no, seq, tuple(rows))
+        case "close":
+            return Close(season_no, seq)
         case other:
             raise ValueError(f"unknown ledger call {other!r}")
 

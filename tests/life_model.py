@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 CONFIRM_BY, CONFIRM_HOURS = 450, 36
 OPENINGS = {"may": 728, "june": 1472}
+OVER = 91 * 24
+"""The end of June, and of the season."""
 ROUNDS = (240, 24)
 HOLDING = {"ALLOCATED", "CONFIRMED", "ATTENDED", "NO_SHOW"}
 ANSWERED = {"confirm": "CONFIRMED", "decline": "DECLINED"}
@@ -73,6 +75,7 @@ class Model:
     appealed_from: dict[int, str] = field(default_factory=dict)
     last: dict[int, int] = field(default_factory=dict)
     held: dict[str, int] = field(default_factory=dict)
+    closed: bool = False
 
     def __post_init__(self) -> None:
         self.last = dict(self.site)
@@ -88,13 +91,18 @@ class Model:
 
     def may(self, what: str, number: int, at: int) -> bool:
         """Whether a command is right for an application at a time; sites are asked for elsewhere."""
-        if self.status[number] not in BEFORE[what] or at < self.now:
+        if self.closed or self.status[number] not in BEFORE[what] or at < self.now:
             return False
         if what in ANSWERED:
             return at < self.deadline(number)
         if what == "withdraw":
             return at < self.opening(number)
         return at >= self.opening(number) if what in {"came", "no-show"} else True
+
+    def may_close(self, at: int) -> bool:
+        """Whether the season may be closed for good: all is decided, and its last day is over."""
+        decided = not {"WAITLISTED", "APPEALED", "ALLOCATED"} & set(self.status.values())
+        return decided and not self.closed and at >= max(OVER, self.now)
 
     def owes_a_round(self, at: int) -> bool:
         """Whether the rules called for a round before a time, for a fair that has not opened and somebody waits for."""

@@ -17,6 +17,7 @@ from data.store.schema import OUTBOX, PIN, SIGNING, TRANSITION, insert
 from fairalloc.errors import StateConflictError
 from fairalloc.ledger import (
     ChainIdentity,
+    Close,
     Commit,
     LedgerCall,
     MinedCall,
@@ -122,6 +123,8 @@ def _content(calls: Sequence[LedgerCall]) -> Iterator[tuple[int, object]]:
                 yield from ((call.seq, step) for step in steps)
             case Commit(topic=topic, digest=digest):
                 yield call.seq, (topic, digest)
+            case Close():
+                yield call.seq, ()
             case _:
                 yield call.seq, (call.rules_hash, call.site_count)
 

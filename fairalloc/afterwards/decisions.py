@@ -52,6 +52,7 @@ KIND_REASONS: Mapping[ActKind, frozenset[Reason]] = MappingProxyType(
         ActKind.FORBID: frozenset({Reason.REVOKED_BY_DECISION, Reason.REFUSED_BY_DECISION}),
         ActKind.MOVE: frozenset({Reason.MOVED_AWAY, Reason.MOVED_HERE}),
         ActKind.IMPROVE: frozenset({Reason.MOVED_AWAY, Reason.MOVED_HERE, Reason.CONFIRMED_IN_TIME}),
+        ActKind.CLOSE: frozenset(),
     }
 )
 """The reasons that acts of a kind give; a kind that is not here has rules of its own."""

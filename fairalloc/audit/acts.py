@@ -10,6 +10,7 @@ from fairalloc.audit.rounds import RoundAudit
 from fairalloc.bundle.acts import ACTS, STANDINGS, published_acts, standings_file
 from fairalloc.bundle.published import Published
 from fairalloc.canonical import sha256
+from fairalloc.closing import unfinished
 from fairalloc.findings import Finding
 from fairalloc.instants import Instant, format_instant
 from fairalloc.ledger import History, Topic, Transition
@@ -53,6 +54,7 @@ class _CarriedOut:
         self._decisions = DecisionAudit(book, self.standing.states)
         self._rounds, self._timetable, self._last = rounds, book.rules.timetable(), Instant(0)
         self._waits_since: dict[int, Instant] = {}
+        self._closed = 0
         self._periods = {parse_application_label(a.application_id) or 0: str(a.period) for a in book.applications}
 
     def take(self, act: Act, place: str) -> Iterator[Finding]:
@@ -62,14 +64,28 @@ class _CarriedOut:
             yield Finding("act.clock", place, words)
         if act.kind in APPROVED and act.approver in {"", act.actor}:
             yield Finding("act.approval", place, f"act {act.number} ({act.kind}) needs a second person's approval")
+        if self._closed:
+            yield Finding("close.after", place, f"act {act.number} follows act {self._closed}, which closed the season")
         self._last = act.at
         if act.kind is ActKind.REALLOCATE:
             yield from self._rounds.findings(act, place, self.standing.states)
         if act.kind is ActKind.END_WAITING:
             yield from self._rounds.ended(place, self._periods_ended(act))
+        if act.kind is ActKind.CLOSE:
+            self._closed = act.number
+            yield from self._cut_off(act, place)
         yield from self._decisions.findings(act, place)
         for step in act.transitions:
             yield from self._step(act, step, place)
+
+    def _cut_off(self, act: Act, place: str) -> Iterator[Finding]:
+        """What an act that closes the season leaves undecided, and which period it does not wait for."""
+        states, endings = self.standing.states, self._timetable.endings
+        for words in unfinished(act.at, states, endings, self._deadline):
+            yield Finding("close.unfinished", place, f"act {act.number} closed the season, and {words}")
+
+    def _deadline(self, number: int) -> Instant | None:
+        return self._timetable.deadline(self._periods[number], self.standing.offered.get(number))
 
     def _periods_ended(self, act: Act) -> list[str]:
         """The periods whose waiting lists an act ends; not where one came to wait only after the fair had opened."""
@@ -82,8 +98,8 @@ class _CarriedOut:
         if refusal is not None:
             yield Finding("act.illegal", place, f"act {act.number}: {refusal}")
             return
-        period, offered = self._periods[step.application_no], self.standing.offered.get(step.application_no)
-        deadline, opening = self._timetable.deadline(period, offered), self._timetable.openings[period]
+        opening = self._timetable.openings[self._periods[step.application_no]]
+        deadline = self._deadline(step.application_no)
         wrong = untimely(act.kind, act.at, deadline, opening)
         if wrong is not None:
             name = application_label(step.application_no)
@@ -113,6 +129,18 @@ def recorded_act_findings(files: Mapping[str, bytes], history: History) -> Itera
         found = [tuple(map(int, row)) for row in mine[["application_no", "status", "reason", "site_no", "width"]]]
         if found != named:
             yield Finding("act.transitions", place, f"act {number} names other transitions than the chain has after it")
+    told = bool(acts) and acts[-1][1].kind is ActKind.CLOSE
+    if told != history.closed:
+        words = {False: "not closed", True: "closed"}
+        yield Finding("close.stated", ACTS, f"by {ACTS} the season is {words[told]}, on chain {words[history.closed]}")
+
+
+def closed_remark(acts: _Acts) -> Iterator[str]:
+    """That the season is closed, and by whom, where it is."""
+    for _, act in acts[-1:]:
+        if act.kind is ActKind.CLOSE:
+            why = f": {act.reason}" if act.reason else ""
+            yield f"the season was closed by {act.actor}, {format_instant(act.at)} (act {act.number}){why}"
 
 
 def act_overrides(acts: _Acts) -> Iterator[str]:

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from fairalloc.audit.acts import act_findings, act_overrides
+from fairalloc.audit.acts import act_findings, act_overrides, closed_remark
 from fairalloc.audit.collected import audit_published_collection
 from fairalloc.audit.draws import Draws, draw_findings, draw_remarks
 from fairalloc.audit.register import audit_published_register
@@ -83,6 +83,7 @@ def _recomputed(audit: Audit, files: Mapping[str, bytes], check: CheckFiles) -> 
         acts = published_acts(files)
         audit.add("acts after the allocation", len(acts), act_findings(book, files, acts, seed, check))
         audit.overrides += act_overrides(acts)
+        audit.remarks += closed_remark(acts)
     audit.overrides += [_decision_words(decision) for decision in book.preallocations]
     statements = coded("bundle.statement", _statements(book, files, stated, draws))
     audit.add("statements", len(draws.freezes) + 1, statements)

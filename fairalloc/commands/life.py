@@ -1,13 +1,15 @@
-"""A season after its allocation: `confirm`, `decline`, `withdraw`, `advance`."""
+"""A season after its allocation: `confirm`, `decline`, `withdraw`, `advance`, `close`."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from fairalloc import console
 from fairalloc.acts import ActKind
 from fairalloc.commands.acting import finish, loaded, loaded_rounds, moment, named, tell
 from fairalloc.commands.options import (
@@ -15,15 +17,19 @@ from fairalloc.commands.options import (
     Actor,
     ApplicationsOrFile,
     At,
+    Because,
     Db,
     DryRun,
     Json,
     ListFile,
     SeasonOption,
     State,
+    Yes,
 )
+from fairalloc.errors import UsageError
 from fairalloc.services.life import ANSWERS, SeasonLife, alike
 from fairalloc.services.rounds import clock
+from fairalloc.status import Status
 
 
 def confirm(
@@ -111,6 +117,36 @@ def advance(
         life.foresee(act) if dry_run else life.take(act, documents)
         acts.append(act)
     tell(acts, dry_run=dry_run, as_json=as_json)
+
+
+def close(
+    yes: Yes = False,
+    reason: Because = "",
+    at: At = None,
+    actor: Actor = "fairs office",
+    dry_run: DryRun = False,
+    season: SeasonOption = None,
+    state: State = DEFAULT_STATE,
+    db: Db = None,
+    as_json: Json = False,
+) -> None:
+    """Close a season for good: nothing is written to it afterwards, here or on chain. Nothing undoes this.
+
+    What is wrong is put right before, by `correct`, `attendance`, or `appeal` and `settle`. Refused while an offer
+    with a deadline, a waiting list or an appeal is open, and before the last period is over.
+
+    Example: fairalloc close --season spring-2026 --dry-run
+    """
+    store, context = loaded(state, db, season)
+    life = SeasonLife(store, context)
+    act = life.close(moment(at, "--at"), actor, reason)
+    unreported = sum(standing.status is Status.CONFIRMED for standing in life.book.states.values())
+    if unreported:
+        console.say(f"of {unreported:,} with a confirmed site nobody has reported whether they came: see `attendance`")
+    question = f"close season {context.record.season_id} for good?"
+    if not (yes or dry_run or (sys.stdin.isatty() and typer.confirm(question, err=True))):
+        raise UsageError("close.unconfirmed", "nothing was stored", "look with --dry-run, close it with --yes")
+    finish(life, act, dry_run=dry_run, as_json=as_json)
 
 
 def _answer(

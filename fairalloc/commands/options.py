@@ -54,5 +54,5 @@ ApplicationsOrFile = Annotated[
 ListFile = Annotated[Path | None, typer.Option("--file", help="CSV with the column application_id instead of ids.")]
 Because = Annotated[str, typer.Option("--reason", help="Why. It is published: name nobody.")]
 Approver = Annotated[str, typer.Option("--approver", help="The office that approves it, another than --actor.")]
-Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; the price is told all the same.")]
+Yes = Annotated[bool, typer.Option("--yes", help="Do not ask; what it means is told all the same.")]
 DEFAULT_STATE = Path(".fairalloc")

@@ -20,7 +20,7 @@ from fairalloc.rules.admission import Admission, ApplicationCap, Documents, Dupl
 from fairalloc.rules.base import Moment, Name, Rule, Strict
 from fairalloc.rules.lottery import Lottery
 from fairalloc.rules.mechanism import Goal, Mechanism, Step
-from fairalloc.rules.offers import Offers, Timetable, midnight
+from fairalloc.rules.offers import Offers, Timetable, midnight, midnight_after
 from fairalloc.rules.placing import Cap, FairCap, FairPriority, Minimum, Numbering, Pool, Quota, Spacing, Stalls
 from fairalloc.rules.quota_queue import QuotaQueue
 
@@ -251,14 +251,19 @@ class Rules(Strict):
         return self.mechanism.name != "quota-queue"
 
     def timetable(self) -> Timetable:
-        """When fairs open, offers run out and waiting lists are served, period by period."""
+        """When fairs open and are over, offers run out and waiting lists are served, period by period."""
         if self.offers is None:
-            return Timetable({period.id: midnight(period.starts) for period in self.periods}, {})
+            return Timetable(
+                openings={period.id: midnight(period.starts) for period in self.periods},
+                first={},
+                endings={period.id: midnight_after(period.ends) for period in self.periods},
+            )
         return Timetable(
             openings={period.id: self.offers.opening(period.starts) for period in self.periods},
             first={period.id: self.offers.deadline(period.starts) for period in self.periods},
             confirm_hours=self.offers.confirm_hours,
             hours=self.offers.rounds,
+            endings={period.id: self.offers.ending(period.ends) for period in self.periods},
         )
 
     @property

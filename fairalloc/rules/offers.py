@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
@@ -14,6 +14,7 @@ from fairalloc.rules.base import Moment, Rule
 
 _TIME = r"^([01]\d|2[0-3]):[0-5]\d(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$"
 HOUR = 3600 * NANOSECONDS
+_DAY = timedelta(days=1)
 
 Hours = Annotated[int, Field(ge=1, le=24 * 366)]
 
@@ -43,6 +44,10 @@ class Offers(Rule):
         """When a fair opens whose period starts on that day."""
         return parse_instant(f"{starts.isoformat()}T{self.opens_at[:5]}:00{self.opens_at[5:]}")
 
+    def ending(self, ends: date) -> Instant:
+        """When a period is over whose last day that is: at midnight where the fair is."""
+        return parse_instant(f"{(ends + _DAY).isoformat()}T00:00:00{self.opens_at[5:]}")
+
     def deadline(self, starts: date) -> Instant:
         """Until when an offer of the allocation, for a period that starts on that day, is confirmed."""
         opening = self.opening(starts)
@@ -51,12 +56,15 @@ class Offers(Rule):
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
-    """When things are due in each period, worked out once; ``first`` has the deadlines of the allocation's offers."""
+    """When things are due in each period, worked out once; ``first`` has the deadlines of the allocation's offers,
+    ``endings`` when each period is over.
+    """
 
     openings: Mapping[str, Instant]
     first: Mapping[str, Instant]
     confirm_hours: int | None = None
     hours: tuple[int, ...] = ()
+    endings: Mapping[str, Instant] = field(default_factory=dict)
 
     def deadline(self, period: str, offered: Instant | None) -> Instant | None:
         """Until when an offer for a period is confirmed; None where the rules have no deadline.
@@ -83,3 +91,8 @@ class Timetable:
 def midnight(day: date) -> Instant:
     """The beginning of a day in UTC: when a period opens where the rules do not say."""
     return instant_of(datetime(day.year, day.month, day.day, tzinfo=UTC))
+
+
+def midnight_after(day: date) -> Instant:
+    """The end of a day in UTC: when a period is over where the rules do not say at what time fairs open."""
+    return midnight(day + _DAY)

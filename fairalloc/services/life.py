@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 from fairalloc.acts import CLOCK, Act, ActKind, Book, Wave, calls_of, read_act, wave_of
 from fairalloc.afterwards.rounds import Round
+from fairalloc.closing import unfinished
 from fairalloc.errors import StateConflictError
 from fairalloc.instants import Instant, format_instant
 from fairalloc.ledger import ApplicationNo, Transition
@@ -101,6 +102,22 @@ class SeasonLife:
         first = min(called, default=None)
         return None if first is None else (first, tuple(called[first]))
 
+    def close(self, at: Instant, actor: str, reason: str) -> Act:
+        """The act that closes the season for good, once it has cut nothing off; nothing is stored yet.
+
+        Raises:
+            StateConflictError: when something is still to be decided, or a period is not over.
+        """
+        act = self.propose(ActKind.CLOSE, at, actor, reason, ())
+        found = list(unfinished(at, self.book.states, self.timetable.endings, self.deadline))
+        if found:
+            raise StateConflictError(
+                "close.unfinished",
+                f"season {self.context.record.season_id} cannot be closed: {'; '.join(found)}",
+                "`advance` ends what has run out, `confirm`, `decline` or `revoke` the other offers, `settle` appeals",
+            )
+        return act
+
     def brought(self, due: Due) -> Act:
         """The act of what is due; what an earlier command left behind is dated as late as it was done."""
         waves = alike(self._due(due.moment)[due], DUE[due.kind])
@@ -135,8 +152,15 @@ class SeasonLife:
 
         Raises:
             StateConflictError: when one of its transitions is not, or is too late or too early, or time goes back, or
-                a round of the waiting list was due before: once fairs are open, it could not be made up for.
+                the season is closed, or a round of the waiting list was due before: once fairs are open, it could not
+                be made up for.
         """
+        if self.closed:
+            raise StateConflictError(
+                "season.closed",
+                f"season {self.context.record.season_id} is closed: nothing is written to it any more",
+                "nothing opens it again; `status`, `explain` and `audit` go on reading it",
+            )
         if self.now is not None and at < self.now:
             raise StateConflictError(
                 "act.clock",
@@ -160,6 +184,11 @@ class SeasonLife:
     def now(self) -> Instant | None:
         """The time of the last act; None before the first."""
         return self.acts[-1].at if self.acts else None
+
+    @property
+    def closed(self) -> bool:
+        """Whether the season is closed for good."""
+        return bool(self.acts) and self.acts[-1].kind is ActKind.CLOSE
 
     def deadline(self, number: int) -> Instant | None:
         """Until when an offered application is confirmed; None where the rules have no deadline."""

@@ -268,6 +268,7 @@ def measure_lived(size: int) -> dict[str, object]:
                 lap("lived")
                 publish(store, ledger, season_no, NoProgress())
                 lap("publish")
+        life.take(life.close(max(life.timetable.endings.values()), "fairs office", ""))
         lap("lived")
         publish(store, ledger, season_no, NoProgress())
         lap("publish")
@@ -279,6 +280,7 @@ def measure_lived(size: int) -> dict[str, object]:
         lap("audit")
         node.close()
     assert not found.findings, found.findings[:3]
+    assert history.closed
     told, shares = everybody.told, everybody.told.shares()
     return {
         "applications": size,

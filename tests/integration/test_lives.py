@@ -42,7 +42,7 @@ from fairalloc.status import Status
 from solver.optimal import solve
 from solver.verify import check_files
 from tests.benchmarks.stages import NoProgress
-from tests.life_model import AFTER, BEFORE, OPENINGS, ROUNDS, Model, Stall, Wish
+from tests.life_model import AFTER, BEFORE, OPENINGS, OVER, ROUNDS, Model, Stall, Wish
 from tests.rules_opening import opening
 from tests.simulator.by_url import Anvil, Line
 
@@ -157,8 +157,9 @@ class Lives(RuleBasedStateMachine):
 
     world: World
 
-    @initialize(capped=st.booleans(), order=st.sampled_from(("rules", "queue")))
-    def begin(self, capped: bool, order: str) -> None:
+    @initialize(capped=st.booleans(), order=st.sampled_from(("rules", "queue")), ends=st.booleans())
+    def begin(self, capped: bool, order: str, ends: bool) -> None:
+        self.ends = ends
         self.folder = tempfile.TemporaryDirectory()
         path = Path(self.folder.name) / "life.db"
         for suffix in ("", "-wal"):
@@ -335,6 +336,13 @@ class Lives(RuleBasedStateMachine):
             assert status != "ALLOCATED" or model.deadline(number) > until
             assert status != "WAITLISTED" or model.opening(number) > until
 
+    @rule(later=st.sampled_from((0, 200, OVER)))
+    def close(self, later: int) -> None:
+        """The season ends for good; most of the time it is refused."""
+        at = self.model.now + later
+        act = self.takes(lambda life: life.close(self.instant(at), "office", ""), self.model.may_close(at), at)
+        self.model.closed = self.model.closed or act is not None
+
     @rule()
     def publish(self) -> None:
         """Everything goes to the chain, and the chain says what the database says."""
@@ -356,6 +364,8 @@ class Lives(RuleBasedStateMachine):
     def teardown(self) -> None:
         if not hasattr(self, "store"):
             return
+        if self.ends and not self.model.closed:
+            self.end()
         self.publish()
         season_no = self.context.record.season_no
         files, history = bundle_files(self.store, self.context, self.ledger), self.ledger.history(season_no)
@@ -364,6 +374,21 @@ class Lives(RuleBasedStateMachine):
         audit_database(found, self.store.standings(season_no), history)
         self.folder.cleanup()
         assert found.findings == []
+        assert history.closed == self.model.closed
+
+    def end(self) -> None:
+        """All that stands open is decided, and the season is closed."""
+        model = self.model
+        self.advance(max(0, OVER - model.now))
+        at = max(OVER, model.now)
+        for number in sorted(n for n, status in model.status.items() if status == "APPEALED"):
+            act = self.decide(self.life()).settle(number, self.by(at), uphold=False)
+            self.life().take(act)
+            model.become(number, list(act.transitions)[-1].status.name, at)
+        self.advance(at - model.now)
+        assert model.may_close(at)
+        self.close(at - model.now)
+        assert model.closed
 
     def held(self, act: Act, at: int) -> None:
         """A round gives only what is free, to those who wait and may have it, and leaves nothing that one could use."""

@@ -5,7 +5,7 @@ import pytest
 from fairalloc.acts import Act, ActKind, Book, State, calls_of, read_act, wave_of
 from fairalloc.canonical import sha256
 from fairalloc.instants import Instant, parse_instant
-from fairalloc.ledger import ApplicationNo, Commit, Record, SeasonNo, SiteNo, Topic, Transition
+from fairalloc.ledger import ApplicationNo, Close, Commit, Record, SeasonNo, SiteNo, Topic, Transition
 from fairalloc.reasons import Reason
 from fairalloc.status import Status
 
@@ -53,6 +53,13 @@ def test_the_digest_comes_before_the_transitions_and_waves_stay_apart():
         (42, 501),
         (43, 1),
     ]
+
+
+def test_the_act_that_closes_a_season_closes_it_on_chain():
+    act = Act(9, ActKind.CLOSE, NOON, "fairs office")
+    statement = act.statement("sample")
+    digest = Commit(SeasonNo(1), 40, Topic.ACT, sha256(statement))
+    assert calls_of(act, statement, SeasonNo(1), 40) == (digest, Close(SeasonNo(1), 41))
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,7 @@
-"""Every command of a season's life can be tried, read by a program, learnt from an example, and undone or corrected."""
+"""Every command of a season's life can be tried, read by a program, learnt from an example, and undone or corrected.
+
+What nothing undoes says so, and asks first.
+"""
 
 from __future__ import annotations
 
@@ -29,6 +32,8 @@ UNDONE_BY = {
     "carry-over": ("carry-over",),
 }
 """The commands that undo or correct what a command stores; some are run once more."""
+FINAL = {"close": ("correct", "attendance", "appeal", "settle")}
+"""The commands that nothing undoes, and those by which things are put right before."""
 ASKING = ("waiting", "changes", "whatif", "linked")
 
 
@@ -45,6 +50,18 @@ def test_what_stores_can_be_tried_and_taken_back(name, undone_by):
     for other in undone_by:
         assert other in COMMANDS
         assert f"`{other}" in words or (other == name and re.search(r"again|anew|back", words)), (other, words)
+
+
+@pytest.mark.parametrize(("name", "before"), FINAL.items())
+def test_what_is_final_can_be_tried_says_so_and_asks(name, before):
+    command = COMMANDS[name]
+    assert {"--dry-run", "--json", "--yes"} <= options(command)
+    words = " ".join(command.help.split())
+    assert f"Example: fairalloc {name} " in words
+    assert "Nothing undoes this" in words
+    for other in before:
+        assert other in COMMANDS
+        assert f"`{other}`" in words
 
 
 @pytest.mark.parametrize("name", ASKING)
