@@ -160,6 +160,11 @@ def calls_of(act: Act, statement: bytes, season_no: SeasonNo, seq: int) -> tuple
     return tuple(calls)
 
 
+def closing(acts: Sequence[Act]) -> Act | None:
+    """The act that closed a season, of all its acts in order; None while it is open."""
+    return acts[-1] if acts and acts[-1].kind is ActKind.CLOSE else None
+
+
 def wave_of(transitions: Iterable[Transition]) -> tuple[Wave, ...]:
     """Transitions as one wave, by application number so that the contract finds neighbours in one slot; none: none."""
     ordered = tuple(sorted(transitions, key=lambda transition: transition.application_no))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -35,6 +36,13 @@ def cli(tmp_path: Path) -> Cli:
         return done
 
     return run
+
+
+def sample_season(folder: Path, more: str) -> None:
+    """Put the sample season into a folder, as `season`, with some more rules at the end."""
+    shutil.copytree(ROOT / "data" / "sample", folder / "season")
+    with (folder / "season" / "season.toml").open("a") as rules:
+        rules.write(more)
 
 
 def run_inside(folder: Path, *arguments: object, expect: int | None = 0) -> subprocess.CompletedProcess[str]:

@@ -15,9 +15,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from fairalloc.instants import NANOSECONDS, Instant, format_instant
+from fairalloc.rules import read_rules
 from tests.conftest import ROOT
 
 SAMPLE = ROOT / "data" / "sample"
+RULES, TEXT = read_rules(SAMPLE)
 HOUR = 3_600 * NANOSECONDS
 PATIENCE = 60
 """Seconds after the last answer after which clients give up a server that does not come back."""

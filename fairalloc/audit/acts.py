@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from fairalloc.acts import APPROVED, BY_HAND, Act, ActKind, Book
+from fairalloc.acts import APPROVED, BY_HAND, Act, ActKind, Book, closing
 from fairalloc.audit.decisions import DecisionAudit
 from fairalloc.audit.rounds import RoundAudit
 from fairalloc.bundle.acts import ACTS, STANDINGS, published_acts, standings_file
@@ -129,7 +129,7 @@ def recorded_act_findings(files: Mapping[str, bytes], history: History) -> Itera
         found = [tuple(map(int, row)) for row in mine[["application_no", "status", "reason", "site_no", "width"]]]
         if found != named:
             yield Finding("act.transitions", place, f"act {number} names other transitions than the chain has after it")
-    told = bool(acts) and acts[-1][1].kind is ActKind.CLOSE
+    told = closing([act for _, act in acts]) is not None
     if told != history.closed:
         words = {False: "not closed", True: "closed"}
         yield Finding("close.stated", ACTS, f"by {ACTS} the season is {words[told]}, on chain {words[history.closed]}")
@@ -137,10 +137,10 @@ def recorded_act_findings(files: Mapping[str, bytes], history: History) -> Itera
 
 def closed_remark(acts: _Acts) -> Iterator[str]:
     """That the season is closed, and by whom, where it is."""
-    for _, act in acts[-1:]:
-        if act.kind is ActKind.CLOSE:
-            why = f": {act.reason}" if act.reason else ""
-            yield f"the season was closed by {act.actor}, {format_instant(act.at)} (act {act.number}){why}"
+    act = closing([act for _, act in acts])
+    if act is not None:
+        why = f": {act.reason}" if act.reason else ""
+        yield f"the season was closed by {act.actor}, {format_instant(act.at)} (act {act.number}){why}"
 
 
 def act_overrides(acts: _Acts) -> Iterator[str]:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+import typer
 
 from fairalloc import console
 from fairalloc.acts import Act, ActKind
@@ -105,6 +108,11 @@ def finder(context: SeasonContext) -> Callable[[str], int | None]:
         return number if number is not None and 1 <= number <= len(from_city) else None
 
     return find
+
+
+def agreed(question: str, *, yes: bool) -> bool:
+    """Whether what cannot be lightly taken back is meant: by --yes, or by an answer at a terminal."""
+    return yes or (sys.stdin.isatty() and typer.confirm(question, err=True))
 
 
 def finish(life: SeasonLife, act: Act, *, dry_run: bool, as_json: bool) -> None:

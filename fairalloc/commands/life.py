@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +10,7 @@ import typer
 
 from fairalloc import console
 from fairalloc.acts import ActKind
-from fairalloc.commands.acting import finish, loaded, loaded_rounds, moment, named, tell
+from fairalloc.commands.acting import agreed, finish, loaded, loaded_rounds, moment, named, tell
 from fairalloc.commands.options import (
     DEFAULT_STATE,
     Actor,
@@ -143,8 +142,7 @@ def close(
     unreported = sum(standing.status is Status.CONFIRMED for standing in life.book.states.values())
     if unreported:
         console.say(f"of {unreported:,} with a confirmed site nobody has reported whether they came: see `attendance`")
-    question = f"close season {context.record.season_id} for good?"
-    if not (yes or dry_run or (sys.stdin.isatty() and typer.confirm(question, err=True))):
+    if not agreed(f"close season {context.record.season_id} for good?", yes=yes or dry_run):
         raise UsageError("close.unconfirmed", "nothing was stored", "look with --dry-run, close it with --yes")
     finish(life, act, dry_run=dry_run, as_json=as_json)
 

@@ -4,14 +4,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Annotated, Any
 
 import typer
 
 from fairalloc import console
 from fairalloc.acts import Act
-from fairalloc.commands.acting import finish, loaded, moment, tell_steps
+from fairalloc.commands.acting import agreed, finish, loaded, moment, tell_steps
 from fairalloc.commands.options import (
     DEFAULT_STATE,
     Actor,
@@ -129,9 +128,7 @@ def _confirm(context: SeasonContext, act: Act, *, yes: bool, dry_run: bool) -> N
     tell_steps(context, act)
     for words in price_words(act.details["price"]):
         console.say(words)
-    if yes or dry_run:
-        return
-    if not (sys.stdin.isatty() and typer.confirm(f"{act.kind} {act.reason!r} at this price?", err=True)):
+    if not agreed(f"{act.kind} {act.reason!r} at this price?", yes=yes or dry_run):
         raise UsageError("override.unconfirmed", "nothing was stored", "look with --dry-run, take it with --yes")
 
 

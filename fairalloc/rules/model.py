@@ -20,7 +20,7 @@ from fairalloc.rules.admission import Admission, ApplicationCap, Documents, Dupl
 from fairalloc.rules.base import Moment, Name, Rule, Strict
 from fairalloc.rules.lottery import Lottery
 from fairalloc.rules.mechanism import Goal, Mechanism, Step
-from fairalloc.rules.offers import Offers, Timetable, midnight, midnight_after
+from fairalloc.rules.offers import MIDNIGHT, Offers, Timetable, at, end_of
 from fairalloc.rules.placing import Cap, FairCap, FairPriority, Minimum, Numbering, Pool, Quota, Spacing, Stalls
 from fairalloc.rules.quota_queue import QuotaQueue
 
@@ -252,19 +252,13 @@ class Rules(Strict):
 
     def timetable(self) -> Timetable:
         """When fairs open and are over, offers run out and waiting lists are served, period by period."""
+        opens_at = MIDNIGHT if self.offers is None else self.offers.opens_at
+        openings = {period.id: at(period.starts, opens_at) for period in self.periods}
+        endings = {period.id: end_of(period.ends, opens_at) for period in self.periods}
         if self.offers is None:
-            return Timetable(
-                openings={period.id: midnight(period.starts) for period in self.periods},
-                first={},
-                endings={period.id: midnight_after(period.ends) for period in self.periods},
-            )
-        return Timetable(
-            openings={period.id: self.offers.opening(period.starts) for period in self.periods},
-            first={period.id: self.offers.deadline(period.starts) for period in self.periods},
-            confirm_hours=self.offers.confirm_hours,
-            hours=self.offers.rounds,
-            endings={period.id: self.offers.ending(period.ends) for period in self.periods},
-        )
+            return Timetable(openings, {}, endings=endings)
+        first = {period.id: self.offers.deadline(period.starts) for period in self.periods}
+        return Timetable(openings, first, self.offers.confirm_hours, self.offers.rounds, endings=endings)
 
     @property
     def gives_one_site_each(self) -> bool:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from fairalloc.instants import NANOSECONDS, Instant, instant_of, parse_instant
+from fairalloc.instants import NANOSECONDS, Instant, parse_instant
 from fairalloc.rules.base import Moment, Rule
 
 _TIME = r"^([01]\d|2[0-3]):[0-5]\d(Z|[+-]([01]\d|2[0-3]):[0-5]\d)$"
 HOUR = 3600 * NANOSECONDS
+MIDNIGHT = "00:00Z"
+"""When fairs open on a period's first day where the rules do not say."""
 _DAY = timedelta(days=1)
 
 Hours = Annotated[int, Field(ge=1, le=24 * 366)]
@@ -40,31 +42,23 @@ class Offers(Rule):
             raise ValueError("`rounds` are hours before the opening, each fewer than the one ahead of it")
         return self
 
-    def opening(self, starts: date) -> Instant:
-        """When a fair opens whose period starts on that day."""
-        return parse_instant(f"{starts.isoformat()}T{self.opens_at[:5]}:00{self.opens_at[5:]}")
-
-    def ending(self, ends: date) -> Instant:
-        """When a period is over whose last day that is: at midnight where the fair is."""
-        return parse_instant(f"{(ends + _DAY).isoformat()}T00:00:00{self.opens_at[5:]}")
-
     def deadline(self, starts: date) -> Instant:
         """Until when an offer of the allocation, for a period that starts on that day, is confirmed."""
-        opening = self.opening(starts)
+        opening = at(starts, self.opens_at)
         return opening if self.confirm_by is None else min(self.confirm_by, opening)
 
 
 @dataclass(frozen=True, slots=True)
 class Timetable:
     """When things are due in each period, worked out once; ``first`` has the deadlines of the allocation's offers,
-    ``endings`` when each period is over.
+    ``endings`` are when the periods are over.
     """
 
     openings: Mapping[str, Instant]
     first: Mapping[str, Instant]
     confirm_hours: int | None = None
     hours: tuple[int, ...] = ()
-    endings: Mapping[str, Instant] = field(default_factory=dict)
+    endings: Mapping[str, Instant] = field(kw_only=True)
 
     def deadline(self, period: str, offered: Instant | None) -> Instant | None:
         """Until when an offer for a period is confirmed; None where the rules have no deadline.
@@ -88,11 +82,11 @@ class Timetable:
         return tuple(Instant(self.openings[period] - hours * HOUR) for hours in self.hours)
 
 
-def midnight(day: date) -> Instant:
-    """The beginning of a day in UTC: when a period opens where the rules do not say."""
-    return instant_of(datetime(day.year, day.month, day.day, tzinfo=UTC))
+def at(day: date, time_of_day: str) -> Instant:
+    """A time of day, which has its offset from UTC, on a day."""
+    return parse_instant(f"{day.isoformat()}T{time_of_day[:5]}:00{time_of_day[5:]}")
 
 
-def midnight_after(day: date) -> Instant:
-    """The end of a day in UTC: when a period is over where the rules do not say at what time fairs open."""
-    return midnight(day + _DAY)
+def end_of(day: date, time_of_day: str) -> Instant:
+    """When a day is over at places where times of day have that one's offset from UTC."""
+    return at(day + _DAY, f"00:00{time_of_day[5:]}")

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from fairalloc.acts import CLOCK, Act, ActKind, Book, Wave, calls_of, read_act, wave_of
+from fairalloc.acts import CLOCK, Act, ActKind, Book, Wave, calls_of, closing, read_act, wave_of
 from fairalloc.afterwards.rounds import Round
 from fairalloc.closing import unfinished
 from fairalloc.errors import StateConflictError
@@ -155,7 +155,7 @@ class SeasonLife:
                 the season is closed, or a round of the waiting list was due before: once fairs are open, it could not
                 be made up for.
         """
-        if self.closed:
+        if closing(self.acts) is not None:
             raise StateConflictError(
                 "season.closed",
                 f"season {self.context.record.season_id} is closed: nothing is written to it any more",
@@ -184,11 +184,6 @@ class SeasonLife:
     def now(self) -> Instant | None:
         """The time of the last act; None before the first."""
         return self.acts[-1].at if self.acts else None
-
-    @property
-    def closed(self) -> bool:
-        """Whether the season is closed for good."""
-        return bool(self.acts) and self.acts[-1].kind is ActKind.CLOSE
 
     def deadline(self, number: int) -> Instant | None:
         """Until when an offered application is confirmed; None where the rules have no deadline."""

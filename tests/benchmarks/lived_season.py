@@ -95,7 +95,7 @@ class Applicants:
         self.told = Lived()
 
     def live(self, opens: Instant) -> Iterator[Act]:
-        """The season, act by act, from when the allocation is published."""
+        """The season, act by act, from when the allocation is published to its close."""
         life = self._life
         moments: dict[Instant, list[tuple[int, str]]] = {Instant(opens + day * DAY): [] for day in (1, 4, 8)}
         for period, opening in life.timetable.openings.items():
@@ -114,6 +114,7 @@ class Applicants:
                     yield from self._settlements(period, moment)
                 elif hours > 0:
                     yield from self._attendance(period, moment)
+        yield self._take(life.close(max(life.timetable.endings.values()), "fairs office", ""))
 
     def _time(self, until: Instant) -> Iterator[Act]:
         order = self._life.rules.offers.order if self._life.rules.offers else "rules"
@@ -268,7 +269,6 @@ def measure_lived(size: int) -> dict[str, object]:
                 lap("lived")
                 publish(store, ledger, season_no, NoProgress())
                 lap("publish")
-        life.take(life.close(max(life.timetable.endings.values()), "fairs office", ""))
         lap("lived")
         publish(store, ledger, season_no, NoProgress())
         lap("publish")

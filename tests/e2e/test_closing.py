@@ -8,7 +8,7 @@ import shutil
 import pytest
 
 from fairalloc.bundle.acts import ACTS
-from tests.conftest import ROOT, run_inside
+from tests.conftest import run_inside, sample_season
 
 OFFERS = """
 [offers]
@@ -25,9 +25,7 @@ OVER = "2026-09-28T00:00:00+01:00"
 def closed(tmp_path_factory):
     """The sample season from its allocation to its close, and what was refused on the way."""
     folder = tmp_path_factory.mktemp("closed")
-    shutil.copytree(ROOT / "data" / "sample", folder / "season")
-    with (folder / "season" / "season.toml").open("a") as rules:
-        rules.write(OFFERS)
+    sample_season(folder, OFFERS)
     run_inside(folder, "run", "season", "--out", "bundle")
     told = {}
 

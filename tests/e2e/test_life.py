@@ -9,7 +9,7 @@ import pytest
 
 from fairalloc.bundle.acts import ACTS, STANDINGS
 from fairalloc.canonical import csv_rows
-from tests.conftest import ROOT, run_inside
+from tests.conftest import run_inside, sample_season
 
 OFFERS = """
 [offers]
@@ -24,9 +24,7 @@ confirm_by = 2026-03-20T18:00:00+01:00
 def lived(tmp_path_factory):
     """The sample season after its deadline and its first opening; what was refused on the way is asserted."""
     folder = tmp_path_factory.mktemp("lived")
-    shutil.copytree(ROOT / "data" / "sample", folder / "season")
-    with (folder / "season" / "season.toml").open("a") as rules:
-        rules.write(OFFERS)
+    sample_season(folder, OFFERS)
     run_inside(folder, "import", "season")
     assert "needs it allocated" in run_inside(folder, "confirm", "A000001", expect=1).stderr
     run_inside(folder, "run", "season", "--out", "bundle")

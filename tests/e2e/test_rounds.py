@@ -9,7 +9,7 @@ import pytest
 
 from fairalloc.bundle.acts import ACTS, STANDINGS
 from fairalloc.canonical import csv_rows
-from tests.conftest import ROOT, run_inside
+from tests.conftest import run_inside, sample_season
 
 OFFERS = """
 [offers]
@@ -26,9 +26,7 @@ rounds = [168, 24]
 def season(tmp_path_factory):
     """The sample season: 30 decline, a round by hand is stored, and the clock goes on to the spring's opening."""
     folder = tmp_path_factory.mktemp("rounds")
-    shutil.copytree(ROOT / "data" / "sample", folder / "season")
-    with (folder / "season" / "season.toml").open("a") as rules:
-        rules.write(OFFERS)
+    sample_season(folder, OFFERS)
     run_inside(folder, "run", "season", "--out", "before")
     given = csv_rows((folder / "before" / "outcome.csv").read_bytes())
     placed = [row["application_id"] for row in given if row["status"] == "ALLOCATED"]

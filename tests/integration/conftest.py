@@ -1,14 +1,23 @@
-"""Real databases: SQLite always, PostgreSQL where its server is installed."""
+"""Real databases: SQLite always, PostgreSQL where its server is installed; and the intake at one of them."""
 
 from __future__ import annotations
 
+import os
 import shutil
 from contextlib import closing
 
 import pytest
 from sqlalchemy import create_engine, text
 
+from chain.keyring import REGISTRAR, Keyring, default_password
+from data.importers import Door, read_places
 from data.store import open_store
+from fairalloc.canonical import sha256
+from fairalloc.collection import Source, Terms
+from fairalloc.instants import Instant
+from fairalloc.receipt.acknowledgement import Signed
+from fairalloc.services.collecting import Intake
+from tests.open_season import RULES, SAMPLE, TEXT
 from tests.postgres import MISSING, cluster
 
 
@@ -47,3 +56,45 @@ def url(request, tmp_path):
         connection.execute(text("CREATE SCHEMA public"))
     engine.dispose()
     return whole
+
+
+class Clock:
+    """A time that stands still until it is moved."""
+
+    def __init__(self, now):
+        self.now = now
+
+    def __call__(self):
+        return Instant(self.now)
+
+
+class Counter:
+    """How many transactions there were, and with how many requests each."""
+
+    def __init__(self, accept):
+        self.accept, self.groups = accept, []
+
+    def __call__(self, requests):
+        self.groups.append(len(requests))
+        return self.accept(requests)
+
+
+@pytest.fixture(scope="session")
+def keyring(tmp_path_factory):
+    """Keys of all offices."""
+    folder = tmp_path_factory.mktemp("keys")
+    return Keyring.open(folder, default_password(folder))
+
+
+@pytest.fixture
+def accept(store, keyring):
+    """Takes what is handed in for the sample season, and counts its transactions."""
+    terms = Terms(RULES, sha256(TEXT.encode()), Source.INTAKE, os.urandom)
+    door = Door(RULES, read_places(SAMPLE, RULES))
+    return Counter(Intake(store, "s", terms, door, lambda w: Signed(*keyring.sign_words(REGISTRAR, w))).accept)
+
+
+@pytest.fixture
+def clock():
+    """Just after the campaign has opened."""
+    return Clock(RULES.campaign.opens + 5)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import io
 import json
 import logging
-import os
 import socket
 import threading
 import time
@@ -13,66 +11,20 @@ from contextlib import suppress
 
 import pytest
 
-from chain.keyring import REGISTRAR, Keyring, default_password, signer_of
-from data.importers import Door, read_places
-from fairalloc.canonical import sha256
-from fairalloc.collection import Source, Terms
-from fairalloc.instants import Instant, parse_instant
-from fairalloc.intake import BusyError, Desk, IntakeServer, bounded, read_request, serve_lines
+from chain.keyring import REGISTRAR, signer_of
+from fairalloc.instants import parse_instant
+from fairalloc.intake import BusyError, Desk, IntakeServer, read_request
 from fairalloc.intake.reading import MOST_BYTES
 from fairalloc.local_server import LocalHandler
 from fairalloc.receipt.acknowledgement import (
-    Signed,
     check_acknowledgement,
     read_acknowledgement,
     words_to_sign,
 )
-from fairalloc.rules import read_rules
-from fairalloc.services.collecting import Answer, Intake
-from tests.open_season import FIELDS, SAMPLE, application, post
+from fairalloc.services.collecting import Answer
+from tests.open_season import FIELDS, RULES, application, post
 
-RULES, TEXT = read_rules(SAMPLE)
 OPENS, CLOSES = RULES.campaign.opens, RULES.campaign.closes
-PLACES = read_places(SAMPLE, RULES)
-
-
-class Clock:
-    """A time that stands still until it is moved."""
-
-    def __init__(self, now):
-        self.now = now
-
-    def __call__(self):
-        return Instant(self.now)
-
-
-class Counter:
-    """How many transactions there were, and with how many requests each."""
-
-    def __init__(self, accept):
-        self.accept, self.groups = accept, []
-
-    def __call__(self, requests):
-        self.groups.append(len(requests))
-        return self.accept(requests)
-
-
-@pytest.fixture(scope="module")
-def keyring(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("keys")
-    return Keyring.open(folder, default_password(folder))
-
-
-@pytest.fixture
-def accept(store, keyring):
-    terms = Terms(RULES, sha256(TEXT.encode()), Source.INTAKE, os.urandom)
-    door = Door(RULES, PLACES)
-    return Counter(Intake(store, "s", terms, door, lambda w: Signed(*keyring.sign_words(REGISTRAR, w))).accept)
-
-
-@pytest.fixture
-def clock():
-    return Clock(OPENS + 5)
 
 
 @pytest.fixture
@@ -336,55 +288,6 @@ def test_a_failure_is_told_to_all_who_wait_and_ends_nothing(clock):
         assert (status, told["error"]["code"]) == (503, "intake.failed")
     server.close()
     desk.close()
-
-
-def test_line_by_line_in_their_order(accept, clock):
-    desk = Desk.open(RULES, accept, clock)
-    steps = [application(1, idempotency_key="a"), b"nonsense", application(2, kind="x"), application(3), application(1)]
-    lines = [step if isinstance(step, bytes) else json.dumps(step).encode() for step in steps]
-    out = io.StringIO()
-    counts = serve_lines(desk, [*lines, b"\n"], out)
-    desk.close()
-    told = [json.loads(line) for line in out.getvalue().splitlines()]
-    assert [one["status"] for one in told] == [201, 422, 422, 201, 200]
-    assert counts == {"200": 1, "201": 2, "422": 2}
-    assert {**told[4], "status": 201} == told[0]
-
-
-def test_a_line_without_an_end_is_not_kept_in_memory(accept, clock, store):
-    class Endless(io.BytesIO):
-        most = 0
-
-        def readline(self, size=-1):
-            self.most = max(self.most, size if size >= 0 else len(self.getvalue()))
-            return super().readline(size)
-
-    long = Endless(b"x" * (MOST_BYTES * 3) + b"\n" + json.dumps(application(1)).encode())
-    desk, out = Desk.open(RULES, accept, clock), io.StringIO()
-    assert serve_lines(desk, bounded(long), out) == {"201": 1, "422": 1}
-    desk.close()
-    assert json.loads(out.getvalue().splitlines()[0])["defects"][0]["code"] == "intake.long"
-    assert 0 < long.most <= MOST_BYTES + 2
-
-
-def test_no_more_is_accepted_where_nobody_hears_the_answers(accept, clock, store):
-    class Gone(io.StringIO):
-        def write(self, _text):
-            raise BrokenPipeError
-
-    def lines():
-        yield json.dumps(application(1)).encode()
-        for _ in range(500):
-            if store.collected("s"):
-                break
-            time.sleep(0.01)
-        time.sleep(0.3)
-        yield from (json.dumps(application(number)).encode() for number in range(2, 50))
-
-    desk = Desk.open(RULES, accept, clock)
-    serve_lines(desk, lines(), Gone())
-    desk.close()
-    assert len(store.collected("s")) == 1
 
 
 def test_nothing_that_was_handed_in_is_logged(port, caplog):

@@ -11,7 +11,7 @@ from chain.contract.artifact import artifact
 from chain.keyring import ADMIN, DESK
 from chain.node.anvil_process import find_anvil
 from chain.watching import Watched
-from fairalloc.errors import ChainUnavailableError, InvalidDataError
+from fairalloc.errors import ChainUnavailableError
 from fairalloc.instants import Instant
 from fairalloc.ledger import SeasonNo
 from fairalloc.monitor import Expected, Level, Monitor, Record
@@ -392,10 +392,3 @@ def test_one_season_may_be_looked_at_alone(city):
         assert look(judge, server, watched=Watched(server.url, city.address, SEASON))[0] == []
         assert len(judge.record.seasons[SEASON]) == 7
         assert look(judge, server)[0] == []
-
-
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"format":"fairalloc-heads/1"}', '{"format":"else"}'])
-def test_a_damaged_file_of_heads_is_told_so(tmp_path, content):
-    (tmp_path / "heads.json").write_text(content)
-    with pytest.raises(InvalidDataError, match="no file of verified heads"):
-        read_record(tmp_path / "heads.json")

@@ -18,19 +18,12 @@ from fairalloc.reasons import REASON_STATUS
 from fairalloc.rules import parse_rules
 from fairalloc.services.batching import batches, cut
 from fairalloc.status import HOLDS_SITE, TRANSITIONS, Status
+from tests.campaigns import RULES
 from tests.rules_opening import opening
 
 SEASON = SeasonNo(3)
 CLOSE = Close(SEASON, 9)
 CONTRACT = "0x" + "ab" * 20
-ALWAYS = """
-[mechanism]
-id = "mechanism"
-goals = ["priority", "choices"]
-[priority]
-id = "priority"
-keys = ["submitted_at"]
-"""
 ENDINGS = {"may": Instant(100), "june": Instant(200)}
 
 
@@ -99,7 +92,7 @@ def test_every_period_is_over_before():
     ],
 )
 def test_a_period_is_over_when_its_last_day_is_where_the_fair_is(offers, over):
-    text = opening("s", categories=("bread",), kinds=("farmer",)) + ALWAYS + offers
+    text = opening("s", categories=("bread",), kinds=("farmer",)) + RULES + offers
     endings = parse_rules(text).timetable().endings
     assert set(endings) == {"may", "june"}
     assert endings["june"] == parse_instant(over)

@@ -34,7 +34,7 @@ def test_without_a_deadline_answers_are_never_late_and_nothing_runs_out():
 def test_what_is_offered_while_the_fair_is_open_can_still_be_confirmed():
     """An upheld appeal gives a site in the middle of a season: the opening is no deadline for it any more."""
     opening = Instant(1000 * HOUR)
-    hours, none = (Timetable({"may": opening}, {"may": Instant(0)}, confirm) for confirm in (48, None))
+    hours, none = (Timetable({"may": opening}, {"may": Instant(0)}, confirm, endings={}) for confirm in (48, None))
     assert hours.deadline("may", Instant(opening - HOUR)) == opening
     assert hours.deadline("may", opening) == opening + 48 * HOUR
     assert none.deadline("may", Instant(opening - HOUR)) == opening
