@@ -18,7 +18,7 @@ RESULTS = ROOT / ".bench" / "results.json"
 SIZES = (2_000, 20_000, 200_000)
 SEASON = 20_000
 TRANSITIONS = 80_000
-SUBMISSIONS = 12_000
+SUBMISSIONS = 12_600
 RIVAL_SIZES = (2_000, 20_000)
 SEVERAL_SIZES = (2_000, 20_000)
 PROGRAMS = {
@@ -92,8 +92,8 @@ def main() -> None:
     }
     for name, row in intakes(results):
         results["aims"] |= {
-            f"the intake at 200 a second on {name}: acknowledged within 1 s in 99 of 100 cases": (
-                row["p99_s"] <= 1 and row["each_second"] >= 195
+            f"the intake on {name}: 200 acknowledged a second, within 1 s in 99 of 100 cases": (
+                row["p99_s"] <= 1 and row["each_second"] >= 200
             ),
             f"nothing lost by {row['kills']} kills of the intake on {name}": row["lost"] == 0,
         }
