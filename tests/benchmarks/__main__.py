@@ -38,7 +38,7 @@ STOPPED = 180.0
 """Seconds after which another engine is stopped that did not heed the limit of its own."""
 
 
-def stage(name: str, size: int, module: str = "stages") -> dict:
+def stage(name: str, size: int, module: str = "one") -> dict:
     """One measurement in a process of its own; engines may print before the result, which is the last line."""
     words = [sys.executable, "-m", f"tests.benchmarks.{module}", name, str(size)]
     limit = STOPPED if module == "rivals" else None
@@ -55,13 +55,13 @@ def main() -> None:
     say = Console(stderr=True)
     results = {"machine": {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.machine()}}
     plan = [
-        ("solve", "stages", SIZES),
-        *((name, "stages", SEVERAL_SIZES) for name in PROGRAMS),
-        ("queue", "stages", SEVERAL_SIZES),
-        ("season", "stages", (SEASON,)),
-        ("record", "stages", (TRANSITIONS,)),
-        ("explain", "stages", (SEASON,)),
-        ("intake", "stages", (SUBMISSIONS,)),
+        ("solve", "one", SIZES),
+        *((name, "one", SEVERAL_SIZES) for name in PROGRAMS),
+        ("queue", "one", SEVERAL_SIZES),
+        ("season", "one", (SEASON,)),
+        ("record", "one", (TRANSITIONS,)),
+        ("explain", "one", (SEASON,)),
+        ("intake", "one", (SUBMISSIONS,)),
     ]
     plan += [(name, "rivals", RIVAL_SIZES) for name in (*RIVALS, "deferred")]
     for name, module, sizes in plan:

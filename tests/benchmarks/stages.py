@@ -1,14 +1,12 @@
-"""What is measured, each in a process of its own so that its memory is its own: prints one JSON object."""
+"""What is measured, each in a process of its own so that its memory is its own."""
 
 from __future__ import annotations
 
 import gc
-import json
 import os
 import random
 import re
 import resource
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -280,6 +278,3 @@ STAGES = {
     "explain": measure_explain,
     "intake": measure_intake,
 }
-
-if __name__ == "__main__":
-    json.dump(STAGES[sys.argv[1]](int(sys.argv[2])), sys.stdout)

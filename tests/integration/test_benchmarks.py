@@ -9,7 +9,7 @@ import pytest
 from tests.benchmarks import __main__ as bench
 from tests.benchmarks import rivals, stages
 
-STAGES = {"stages": stages.STAGES, "rivals": rivals.RIVALS}
+STAGES = {"one": stages.STAGES, "rivals": rivals.RIVALS}
 
 
 @pytest.fixture
@@ -20,7 +20,7 @@ def stage(monkeypatch):
     """
     apart, measured = bench.stage, set()
 
-    def measure(name, size, module="stages"):
+    def measure(name, size, module="one"):
         if module not in measured and name in {"solve", "highs"}:
             measured.add(module)
             return apart(name, size, module)
