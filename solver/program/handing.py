@@ -26,8 +26,12 @@ Given = tuple[int, int, Run]
 """A candidate, the pot that it was served through, and its run."""
 Alike = tuple[int, str]
 """Requests of a pot and a product group."""
-SEARCHED = 1.0
-"""Deterministic time, not seconds, that numbering one fair may take."""
+SEARCHES = ((0, 0.005), (2, 1.0))
+"""How a fair is numbered: how much of a relaxation is kept, and for how long at most, in deterministic time.
+
+Mostly there is a numbering, and it is found soonest without one. Where too many ask, a relaxation shows it at once, and
+without one it is a long search.
+"""
 
 
 @dataclass(slots=True)
@@ -91,9 +95,12 @@ class Numbering:
         ]
 
     def _alike(self, there: Sequence[Given]) -> dict[Alike, list[Given]]:
+        """Those of each pot and group; nobody is too close to one who is alone of a group, which then is as none."""
+        counted = Counter(self.program.candidates[index].group for index, _, _ in there)
         alike: dict[Alike, list[Given]] = defaultdict(list)
         for one in there:
-            alike[one[1], self.program.candidates[one[0]].group].append(one)
+            group = self.program.candidates[one[0]].group
+            alike[one[1], group if counted[group] > 1 else ""].append(one)
         return alike
 
     def _to_blame(self, there: Sequence[Given]) -> list[str]:
@@ -179,33 +186,35 @@ def _runs_apart(program: Program, alike: Mapping[Alike, Sequence[Given]]) -> Map
     model = cp_model.CpModel()
     on_site: dict[SiteNo, list[cp_model.IntVar]] = defaultdict(list)
     in_stretch: dict[str, list[cp_model.IntVar]] = defaultdict(list)
-    taken: list[tuple[Alike, Run, cp_model.IntVar]] = []
+    taken: dict[Alike, dict[Run, cp_model.IntVar]] = {}
     for (pot, group), of in alike.items():
-        now = {run for _, _, run in of}
-        mine = []
-        for run in program.runs.of(program.pots[pot]):
-            chosen = model.new_bool_var("")
-            model.add_hint(chosen, run in now)
-            mine.append(chosen)
-            taken.append(((pot, group), run, chosen))
+        mine = {run: model.new_bool_var("") for run in program.runs.of(program.pots[pot])}
+        for run, chosen in mine.items():
             for site in run:
                 on_site[site].append(chosen)
             for key in program.runs.stretches(program.rules.spacing, group, run):
                 in_stretch[key].append(chosen)
-        model.add(sum(mine) == len(of))
+        for _, _, run in of:
+            model.add_hint(mine[run], value=True)
+        model.add(cp_model.LinearExpr.sum(list(mine.values())) == len(of))
+        taken[pot, group] = mine
     for together in (*on_site.values(), *in_stretch.values()):
         if len(together) > 1:
             model.add_at_most_one(together)
+    engine = _searched(model)
+    if engine is None:
+        return None
+    return {one: [run for run, chosen in mine.items() if engine.boolean_value(chosen)] for one, mine in taken.items()}
+
+
+def _searched(model: cp_model.CpModel) -> cp_model.CpSolver | None:
+    """The engine with a solution; None where it found none."""
     engine = cp_model.CpSolver()
     engine.parameters.num_workers = 1
-    engine.parameters.max_deterministic_time = SEARCHED
-    # Fairs are small, and the relaxation shows at once where too many ask: without it that is a search of its own.
-    engine.parameters.linearization_level = 2
     engine.parameters.cp_model_presolve = False
-    if engine.solve(model) not in {cp_model.OPTIMAL, cp_model.FEASIBLE}:
-        return None
-    found: dict[Alike, list[Run]] = {one: [] for one in alike}
-    for one, run, chosen in taken:
-        if engine.boolean_value(chosen):
-            found[one].append(run)
-    return found
+    for relaxation, longest in SEARCHES:
+        engine.parameters.linearization_level, engine.parameters.max_deterministic_time = relaxation, longest
+        status = engine.solve(model)
+        if status != cp_model.UNKNOWN:
+            return engine if status in {cp_model.OPTIMAL, cp_model.FEASIBLE} else None
+    return None

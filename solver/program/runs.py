@@ -49,6 +49,7 @@ class Runs:
         for number in sorted(sites, key=lambda n: (sites[n].row, sites[n].position)):
             self._by_fair[sites[number].fair_id, sites[number].period].append(number)
         self._known: dict[tuple[str, Signature, int], list[Run]] = {}
+        self._touched: dict[tuple[Spacing, str, Run], list[str]] = {}
 
     def site(self, number: SiteNo) -> Site:
         """The site of that number."""
@@ -90,6 +91,12 @@ class Runs:
         """
         if spacing is None or not group:
             return []
+        key = (spacing, group, run)
+        if key not in self._touched:
+            self._touched[key] = self._find_stretches(*key)
+        return self._touched[key]
+
+    def _find_stretches(self, spacing: Spacing, group: str, run: Run) -> list[str]:
         first, last = self._sites[run[0]], self._sites[run[-1]]
         return [
             spacing.key_of(first.fair_id, first.period, first.row, position, group)
