@@ -15,6 +15,7 @@ from solver.program.runs import Run
 
 BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
+Int32Array = npt.NDArray[np.int32]
 Entries = list[tuple[int, int]]
 
 
@@ -75,16 +76,27 @@ class Wish:
         pots: one for each fair.
         counts: rows that count stalls at each pot's fair.
         asks: (candidate, rank).
-        made: places of pots for which an ask has a column, by ask.
-        held: rows that count what each candidate or its owner has, whatever the fair.
+        made: places of an ask and of a pot, for each that has a column.
+        held: rows that count what each ask's candidate or its owner has, whatever the fair.
+        gains: (asks, goals) what they add, once that was asked for.
     """
 
     pots: list[int]
     counts: list[Entries]
     asks: list[tuple[int, int]] = field(default_factory=list)
-    made: dict[tuple[int, int], list[int]] = field(default_factory=dict)
-    held: dict[int, Entries] = field(default_factory=dict)
+    made: list[tuple[int, int]] = field(default_factory=list)
+    held: list[Entries] = field(default_factory=list)
+    gains: IntArray | None = None
     _counted: tuple[IntArray, IntArray, IntArray] | None = None
+
+    def indices(self) -> IntArray:
+        """(asks,) the candidate of each."""
+        return np.array([index for index, _ in self.asks], dtype=np.int64)
+
+    def made_at(self) -> tuple[IntArray, IntArray]:
+        """``made`` as arrays: places of asks, and of pots."""
+        ask, place = np.array(self.made, dtype=np.int64).reshape(-1, 2).T
+        return ask, place
 
     def counted(self) -> tuple[IntArray, IntArray, IntArray]:
         """``counts`` as arrays: places, rows, coefficients."""

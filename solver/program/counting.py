@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from fairalloc.allocation import Candidate
 from fairalloc.caps import cap_key, room
-from fairalloc.rules import Goal, Rules, Step
+from fairalloc.rules import Goal, Quota, Rules, Step
 from fairalloc.suiting import open_to
 from solver.program.columns import Row
 from solver.program.runs import Runs
@@ -47,6 +47,7 @@ class Counting:
         self._rules, self._runs, self._earlier = rules, runs, earlier
         self._distinct = Goal.DISTINCT in rules.mechanism.goals
         self._asked: Counter[str] = Counter()
+        self._sizes: dict[tuple[str, str, str], int] = {}
         for candidate in candidates:
             for cap in rules.forbidding_caps:
                 self._asked[cap_key(cap, candidate, "") or ""] += candidate.stalls_max
@@ -77,10 +78,18 @@ class Counting:
                 yield Counted(Row.CAP, name, cap.max_stalls, 1)
         for quota in self._rules.quotas:
             name = quota.key_of(fair, period, kind, category)
-            size = quota.target(open_to(self._runs.sites_at(fair, period), quota.category, self._rules.own_sites))
+            size = self._size(quota, fair, period)
             if name is not None and size:
                 yield Counted(Row.TARGET, name, size, -1, Step(Goal.RESERVES, quota.id))
         for minimum in self._rules.minimums:
             name = minimum.key_of(fair, period, category, group)
             if name is not None:
                 yield Counted(Row.TARGET, name, minimum.min_stalls, -1, Step(Goal.MINIMUMS, minimum.id))
+
+    def _size(self, quota: Quota, fair: str, period: str) -> int:
+        """The stalls that a quota reserves at a fair."""
+        key = (quota.id, fair, period)
+        if key not in self._sizes:
+            sites = self._runs.sites_at(fair, period)
+            self._sizes[key] = quota.target(open_to(sites, quota.category, self._rules.own_sites))
+        return self._sizes[key]

@@ -20,7 +20,7 @@ import numpy as np
 
 from solver.problem import IntArray
 from solver.program.columns import BoolArray, Cut, FloatArray, Row, Target
-from solver.program.elimination import Columns, System
+from solver.program.elimination import Columns, Entries, System
 from solver.program.model import Program
 
 EPSILON = 1e-6
@@ -72,12 +72,11 @@ def find_cuts(
         at_most: cuts of each prime.
         enough: cuts after which no other prime is tried.
     """
-    rows = _rows_in_reach(program, point)
-    right = {row: program.bound_in_cuts(row) for row in rows}
+    entries, bounds = _rows_in_reach(program, point), program.bounds_in_cuts()
     rounding = Rounding(program)
     kept: list[Found] = []
     for divisor in divisors:
-        system = System(rows, right, point.weights, point.slack, divisor)
+        system = System(entries, bounds, point.weights, point.slack, divisor)
         ordered = sorted(system.violated(), key=lambda found: (-found[0], found[1]))
         pairs = (np.array(multipliers, dtype=np.int64) for _, multipliers in ordered)
         cuts = ((divisor, of[:, 0], of[:, 1]) for of in pairs)
@@ -95,10 +94,8 @@ class Rounding:
     """
 
     def __init__(self, program: Program) -> None:
-        rows, columns, values = program.matrix()
-        order = np.argsort(rows, kind="stable")
-        self._columns, self._values = columns[order], values[order].astype(float)
-        self._start = np.searchsorted(rows[order], np.arange(len(program.bounds) + 1))
+        rows, self._columns, self._values = program.by_row()
+        self._start = np.searchsorted(rows, np.arange(len(program.bounds) + 1))
         self._bounds = program.bounds_in_cuts()
         self._count = len(program.columns)
         # A target that is full stands on the right side.
@@ -143,7 +140,7 @@ def spread_out(
 
 def left_out(program: Program) -> BoolArray:
     """(rows,) whether a row makes no cuts: it has a column that no placement has, and is not known to be full."""
-    kind = np.array(program.row_kind)
+    kind = program.kinds()
     out: BoolArray = kind == Row.TARGET
     out[list(program.filled)] = False
     if program.rules.spacing is not None and program.rules.spacing.strength == "soft":
@@ -151,20 +148,17 @@ def left_out(program: Program) -> BoolArray:
     return out
 
 
-def _rows_in_reach(program: Program, point: Point) -> dict[int, Columns]:
+def _rows_in_reach(program: Program, point: Point) -> Entries:
     """Nearly tight rows, cuts only where they bind, with their coefficients in the columns that are used."""
-    kind = np.array(program.row_kind)
+    kind = program.kinds()
     near = (point.slack <= 1 - EPSILON) & ~left_out(program) & ((kind != Row.CUT) | (point.prices > EPSILON))
     used = point.weights > EPSILON
-    used[[column for column in np.flatnonzero(used).tolist() if isinstance(program.columns[column], Target)]] = False
-    row, column, value = program.matrix()
+    used[program.places(Target)] = False
+    row, column, value = program.by_row()
     kept = np.flatnonzero(near[row] & used[column])
     broken = np.abs(point.x - np.rint(point.x)) > EPSILON
     kept = kept[_connected(row[kept], column[kept], broken, len(near))]
-    rows: dict[int, Columns] = {}
-    for of, at, n in zip(row[kept].tolist(), column[kept].tolist(), value[kept].tolist(), strict=True):
-        rows.setdefault(of, {})[at] = n
-    return rows
+    return row[kept], column[kept], value[kept]
 
 
 def _connected(row: IntArray, column: IntArray, broken: BoolArray, rows: int) -> BoolArray:

@@ -9,7 +9,7 @@ prices are then lifted to prices for all columns by adding a multiple of those o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import numpy as np
@@ -37,28 +37,37 @@ class Matrix:
         """The entries of all columns."""
         return cls(*program.matrix())
 
-    def losses(self, program: Program, rows: Numbers, weights: Mapping[Step, Any]) -> Numbers:
-        """(columns,) what a unit of each column would lose at prices of all rows: prices taken less worth."""
-        total: Numbers = np.zeros(len(program.columns), dtype=rows.dtype)
-        np.add.at(total, self.column, self.value * rows[self.row])
+    def losses(self, program: Program, rows: Numbers, weights: Mapping[Step, Any], start: int = 0) -> Numbers:
+        """(columns from ``start``,) what a unit of each would lose at prices of all rows: prices taken less worth."""
+        fresh = np.flatnonzero(self.column >= start) if start else slice(None)
+        column, taken = self.column[fresh] - start, self.value[fresh] * rows[self.row[fresh]]
+        total: Numbers = np.zeros(len(program.columns) - start, dtype=rows.dtype)
+        np.add.at(total, column, taken)
         for step, weight in weights.items():
-            total = total - weight * program.gains(step)
+            total = total - weight * program.gains(step)[start:]
         return total
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Face:
     """Prices of all rows there were, weights of the steps, and by how much they miss the value: all in one unit."""
 
     rows: IntArray
     weights: Mapping[Step, int]
     gap: int
+    _losses: IntArray = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
     def losses(self, program: Program, matrix: Matrix) -> IntArray:
         """(columns,) what a unit of each column would lose."""
-        rows = np.zeros(len(program.bounds), dtype=np.int64)
-        rows[: len(self.rows)] = self.rows
-        return matrix.losses(program, rows, self.weights)
+        known = len(self._losses)
+        if known < len(program.columns):
+            # Rows that came later have no price here, and columns have no more entries in the others than they had.
+            rows = np.zeros(len(program.bounds), dtype=np.int64)
+            rows[: len(self.rows)] = self.rows
+            fresh = matrix.losses(program, rows, self.weights, known)
+            self._losses = np.concatenate([self._losses, fresh])
+            self._losses.flags.writeable = False
+        return self._losses
 
     def tight(self) -> IntArray:
         """Rows that must be filled."""

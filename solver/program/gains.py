@@ -6,29 +6,18 @@ from fairalloc.allocation import Candidate
 from fairalloc.rules import Goal
 from solver.program.columns import Ask
 
+GOALS = (Goal.PLACED, Goal.PRIORITY, Goal.CHOICES, Goal.EXTRA_STALLS, Goal.COMFORT, Goal.UNMOVED)
+"""To which an ask adds something."""
 
-def gain_of_ask(goal: Goal, ask: Ask, candidate: Candidate, width: int, total: int) -> int:
-    """What an ask adds to a goal.
+
+def gains_of_ask(ask: Ask, candidate: Candidate, width: int, total: int) -> tuple[int, ...]:
+    """What an ask adds to each of those goals.
 
     Args:
-        goal: that is maximised.
         ask: the choice that is taken.
         candidate: who takes it.
         width: with how many stalls.
         total: length of the queue.
     """
-    gain = 0
-    match goal:
-        case Goal.PLACED:
-            gain = 1
-        case Goal.PRIORITY:
-            gain = total - candidate.position + 1
-        case Goal.CHOICES:
-            gain = -ask.rank
-        case Goal.EXTRA_STALLS:
-            gain = width - candidate.stalls_min
-        case Goal.COMFORT:
-            gain = int(ask.own)
-        case Goal.UNMOVED:
-            gain = int(ask.stays)
-    return gain
+    priority = total - candidate.position + 1
+    return 1, priority, -ask.rank, width - candidate.stalls_min, int(ask.own), int(ask.stays)

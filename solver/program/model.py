@@ -12,13 +12,14 @@ never matter, so they are kept as :class:`Wish` and become columns only where pr
 
 from __future__ import annotations
 
-from array import array
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from fairalloc.allocation import Candidate
 from fairalloc.caps import NOTHING
@@ -28,11 +29,12 @@ from fairalloc.suiting import first_met
 from solver.problem import IntArray, Signature, Signatures
 from solver.program.columns import Ask, BoolArray, Cut, Entries, Excess, FloatArray, Give, Row, Target, Wish
 from solver.program.counting import Counted, Counting
-from solver.program.gains import gain_of_ask
+from solver.program.gains import GOALS, gains_of_ask
 from solver.program.runs import Pot, Run, Runs
+from solver.program.table import Table
 
 
-class Program:
+class Program(Table):
     """Rows and columns of a part; columns and cuts may be added later.
 
     Args:
@@ -57,18 +59,13 @@ class Program:
         standing: Mapping[ApplicationNo, Run] = MappingProxyType({}),
         earlier: Mapping[str, int] = NOTHING,
     ) -> None:
+        super().__init__()
         self._soft = rules.spacing is not None and rules.spacing.strength == "soft"
         self.rules, self.runs, self.candidates, self.total = rules, runs, candidates, total
-        self.bounds: list[int] = []
-        self.row_kind: list[Row] = []
-        self.row_name: list[object] = []
         self.forced: set[int] = set()
         self.pots: list[Pot] = []
         self.pot_row: list[int] = []
         self.part_of: dict[int, int] = {}
-        self.columns: list[Ask | Give | Target | Excess] = []
-        self.entries: list[Entries] = []
-        self.row_entries: list[Entries] = []
         self.wishes: dict[tuple[object, ...], Wish] = {}
         self.anywhere: list[int] = []
         self.cuts: dict[int, Cut] = {}
@@ -78,21 +75,15 @@ class Program:
         self.standing = standing
         self._returning = returning if Goal.COMFORT in rules.mechanism.goals else {}
         self._application: dict[int, int] = {}
-        self._rows: dict[tuple[Row, object], int] = {}
         self._pot_ids: dict[Pot, int | None] = {}
         self._pots_alike: dict[tuple[str, str, tuple[Run, ...]], int] = {}
         self._cells: dict[tuple[str, ...], Entries] = {}
         self._gains: dict[Step, IntArray] = {}
-        self._cells_row, self._cells_column, self._cells_value = array("q"), array("q"), array("q")
+        self._gains_of_asks = np.zeros((0, len(GOALS)), dtype=np.int64)
         self._signatures = Signatures(rules)
         self._counting = Counting(rules, runs, candidates, earlier)
         for index in range(len(candidates)):
             self._ask(index)
-
-    @property
-    def targets(self) -> list[int]:
-        """The columns of targets."""
-        return [column for column, what in enumerate(self.columns) if isinstance(what, Target)]
 
     @property
     def reached(self) -> set[int]:
@@ -100,58 +91,53 @@ class Program:
         asking = {column.index for column in self.columns if isinstance(column, Ask)}
         return asking | {index for wish in self.wishes.values() for index, _ in wish.asks}
 
-    def gain(self, step: Step, column: Ask | Give | Target | Excess) -> int:
-        """What a unit of a column adds to a step."""
-        match column:
-            case Ask():
-                at = self.pots[column.pot]
-                return gain_of_ask(step.goal, column, self.candidates[column.index], at.width, self.total)
-            case Target(counted):
-                return int(counted == step)
-            case Excess():
-                return -int(step.goal is Goal.COMFORT)
-        return 0
+    @property
+    def targets(self) -> list[tuple[int, Target]]:
+        """The targets, each with its column."""
+        return [(column, what) for column, what in self.of_kind(Target)]
 
     def gains(self, step: Step) -> IntArray:
-        """(columns,) what they add to a step."""
-        known = self._gains.get(step, np.zeros(0, dtype=np.int64))
-        if len(known) < len(self.columns):
-            fresh = (self.gain(step, column) for column in self.columns[len(known) :])
-            known = self._gains[step] = np.concatenate([known, np.fromiter(fresh, dtype=np.int64)])
-        return known
+        """(columns,) what a unit of each adds to a step."""
+        if len(self._gains.get(step, ())) < len(self.columns):
+            gains = np.zeros(len(self.columns), dtype=np.int64)
+            if step.goal in GOALS:
+                gains[self.places(Ask)] = self._of_asks()[:, GOALS.index(step.goal)]
+            if step.goal is Goal.COMFORT:
+                gains[self.places(Excess)] = -1
+            gains[[column for column, target in self.of_kind(Target) if target.step == step]] = 1
+            self._gains[step] = gains
+        return self._gains[step]
 
-    def worth(self, weights: Mapping[Step, int] | Mapping[Step, float], column: Ask) -> float:
-        """What a unit of an ask is worth to weighed steps."""
-        return sum(weight * self.gain(step, column) for step, weight in weights.items())
+    def _of_asks(self) -> IntArray:
+        """(asks, goals) what the columns of asks add."""
+        fresh = [self._of_ask(ask) for _, ask in self.of_kind(Ask, len(self._gains_of_asks))]
+        if fresh:
+            self._gains_of_asks = np.concatenate([self._gains_of_asks, np.array(fresh, dtype=np.int64)])
+        return self._gains_of_asks
+
+    def _of_ask(self, ask: Ask) -> tuple[int, ...]:
+        return gains_of_ask(ask, self.candidates[ask.index], self.pots[ask.pot].width, self.total)
+
+    def gains_of(self, wish: Wish) -> IntArray:
+        """(asks, goals) what each of a wish's asks adds, at whatever fair."""
+        if wish.gains is None:
+            gains = [self._of_ask(Ask(index, rank, wish.pots[0])) for index, rank in wish.asks]
+            wish.gains = np.array(gains, dtype=np.int64)
+        return wish.gains
+
+    @staticmethod
+    def worth(weights: Mapping[Step, int] | Mapping[Step, float], gains: IntArray) -> IntArray | FloatArray:
+        """(asks,) what asks with such gains (asks, goals) are worth to weighed steps."""
+        worth: npt.NDArray[Any] = np.zeros(len(gains), dtype=np.int64)
+        for step, weight in weights.items():
+            if step.goal in GOALS:
+                worth = worth + weight * gains[:, GOALS.index(step.goal)]
+        return worth
 
     def fair_of(self, column: int) -> str | None:
         """The fair that a column is about, if any."""
         what = self.columns[column]
         return self.pots[what.pot].fair if isinstance(what, Ask | Give) else None
-
-    def row(self, kind: Row, name: object, bound: int) -> int:
-        """The row of that name; made where there is none."""
-        key = (kind, name)
-        if key not in self._rows:
-            self._rows[key] = len(self.bounds)
-            self.bounds.append(bound)
-            self.row_kind.append(kind)
-            self.row_name.append(name)
-            self.row_entries.append([])
-        return self._rows[key]
-
-    def matrix(self) -> tuple[IntArray, IntArray, IntArray]:
-        """Rows, columns and values of all entries."""
-        row, column, value = (
-            np.array(cells, dtype=np.int64) for cells in (self._cells_row, self._cells_column, self._cells_value)
-        )
-        return row, column, value
-
-    def _enter(self, row: int, column: int, value: int) -> None:
-        self.row_entries[row].append((column, value))
-        self._cells_row.append(row)
-        self._cells_column.append(column)
-        self._cells_value.append(value)
 
     def fill(self, columns: Sequence[int]) -> None:
         """From now on these targets are known to be full, by the proof of a step: cuts may be made of them."""
@@ -178,15 +164,16 @@ class Program:
         for of in cut.multipliers:
             self._cut_from[of].append(row)
         for column, coefficient in columns.items():
-            self._enter_late(column, [(row, coefficient)])
+            self.enter(column, [(row, coefficient)])
         return row
 
-    def fulfil(self, wish: Wish, place: int, index: int, rank: int) -> None:
-        """Make a column of one ask for any fair: the one at the fair of the wish's pot ``place``."""
-        wish.made.setdefault((index, rank), []).append(place)
+    def fulfil(self, wish: Wish, ask: int, place: int) -> None:
+        """Make a column of one of a wish's asks: the one at the fair of its pot ``place``."""
+        index, rank = wish.asks[ask]
+        wish.made.append((ask, place))
         self.anywhere.append(len(self.columns))
         self._add_ask(index, rank, wish.pots[place])
-        self._enter_late(len(self.columns) - 1, self.in_cuts(self.entries[-1]))
+        self.enter(len(self.columns) - 1, self.in_cuts(self.entries[-1]))
 
     def in_cuts(self, entries: Entries) -> Entries:
         """What a column with these entries takes of cuts, in the order in which they were made."""
@@ -269,7 +256,7 @@ class Program:
         if self.wishes[key].pots:
             self.wishes[key].asks.append((index, rank))
             self._application_row(index)
-            self.wishes[key].held[index] = self._held_by(candidate, None, width)
+            self.wishes[key].held.append(self._held_by(candidate, None, width))
             for site in self._returning.get(candidate.application_no, ()):
                 fair = self.runs.site(site).fair_id
                 if fair not in named:
@@ -293,17 +280,22 @@ class Program:
         of_cell = ((row, sign * at.width) for row, sign in self.cell(candidate, at.fair))
         held = self._held_by(candidate, at.fair, at.width)
         balances = ((row, 1) for row in self._balances(pot))
-        self._add(Ask(index, rank, pot, own, stays), [(application, 1), *balances, *of_cell, *held])
+        self.add(Ask(index, rank, pot, own, stays), [(application, 1), *balances, *of_cell, *held])
 
     def _balances(self, pot: int) -> list[int]:
         """The rows that weigh what a pot is asked for against what it is given."""
         return [self.pot_row[one] for one in (pot, self.part_of.get(pot)) if one is not None]
 
+    def applications(self) -> tuple[IntArray, IntArray]:
+        """Candidates, and the row of each."""
+        index, row = np.array(list(self._application.items()), dtype=np.int64).reshape(-1, 2).T
+        return index, row
+
     def prices_of_applications(self, prices: FloatArray) -> FloatArray:
         """(candidates,) what is paid for being allocated once only, at some prices of rows."""
+        index, row = self.applications()
         of = np.zeros(len(self.candidates))
-        rows = np.fromiter(self._application.values(), dtype=np.int64, count=len(self._application))
-        of[list(self._application)] = prices[rows]
+        of[index] = prices[row]
         return of
 
     def part_pot(self, whole: int, group: str) -> int:
@@ -319,17 +311,12 @@ class Program:
         what = self.columns[column]
         if isinstance(what, Ask):
             self.columns[column] = replace(what, pot=pot)
-            self._enter_late(column, [(self.pot_row[pot], 1)])
+            self.enter(column, [(self.pot_row[pot], 1)])
 
     def give(self, pot: int, run: Run) -> None:
         """Let a run go to a pot, though there are cuts already."""
         self._add_give(pot, run)
-        self._enter_late(len(self.columns) - 1, self.in_cuts(self.entries[-1]))
-
-    def _enter_late(self, column: int, entries: Entries) -> None:
-        for row, coefficient in entries:
-            self.entries[column].append((row, coefficient))
-            self._enter(row, column, coefficient)
+        self.enter(len(self.columns) - 1, self.in_cuts(self.entries[-1]))
 
     def _application_row(self, index: int) -> int:
         if index not in self._application:
@@ -341,21 +328,16 @@ class Program:
         candidate, at = self.candidates[index], self.pots[pot]
         of_cell = ((row, sign * at.width) for row, sign in self.cell(candidate, at.fair))
         holder = self._counting.by_holder(candidate, at.fair, at.width)
-        held = ((self._rows.get((one.kind, one.name)), one.n) for one in holder)
+        held = ((self.known_row(one.kind, one.name), one.n) for one in holder)
         known = ((row, n) for row, n in held if row is not None)
         return [(self._application[index], 1), *of_cell, *known]
-
-    def _add(self, column: Ask | Give | Target | Excess, entries: Entries) -> None:
-        self.columns.append(column)
-        self.entries.append([])
-        self._enter_late(len(self.columns) - 1, entries)
 
     def _counted(self, counted: Counted) -> int:
         """The row that counts; a target comes with its column."""
         known = len(self.bounds)
         row = self.row(counted.kind, counted.name, 0 if counted.step else counted.bound)
         if row == known and counted.step is not None:
-            self._add(Target(counted.step, counted.bound), [(row, 1)])
+            self.add(Target(counted.step, counted.bound), [(row, 1)])
         return row
 
     def _held_by(self, candidate: Candidate, fair: str | None, width: int) -> Entries:
@@ -390,5 +372,5 @@ class Program:
             row = self.row(Row.STRETCH, key, 1)
             entries.append((row, 1))
             if row == known and self.rules.spacing is not None and self.rules.spacing.strength == "soft":
-                self._add(Excess(key), [(row, -1)])
-        self._add(Give(pot, run), entries)
+                self.add(Excess(key), [(row, -1)])
+        self.add(Give(pot, run), entries)

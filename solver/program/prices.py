@@ -23,7 +23,7 @@ import numpy as np
 from fairalloc.rules import Goal, Step
 from solver.problem import IntArray
 from solver.program.charges import UNTOUCHED, CutCharges, Offers
-from solver.program.columns import Ask, Give, Row, Target
+from solver.program.columns import Ask, Give, Row
 from solver.program.faces import Face, Matrix, lifted
 from solver.program.model import Program
 from solver.program.relaxation import Held, Relaxed
@@ -54,24 +54,38 @@ class Prices:
         return (self.total - weighed) // self.scale
 
 
+@dataclass(frozen=True, slots=True)
+class _Rounded:
+    """Prices of rows, weights of the steps and (columns,) what columns are worth by them, in units of 1/scale."""
+
+    scale: int
+    rows: IntArray
+    worth: IntArray
+    weights: Mapping[Step, int]
+    multipliers: tuple[int, ...]
+
+    def weighed(self, held: Sequence[int]) -> int:
+        """What values held come to."""
+        return sum(multiplier * value for multiplier, value in zip(self.multipliers, held, strict=True))
+
+
 class Bounds:
     """Computes bounds for a program as it stands."""
 
     def __init__(self, program: Program) -> None:
         self._program = program
         self._matrix = Matrix.of(program)
-        self._priced = np.array([row in _PRICED for row in program.row_kind])
-        self._cuts = np.array([row is Row.CUT for row in program.row_kind])
-        asks = {c: what for c, what in enumerate(program.columns) if isinstance(what, Ask)}
-        gives = {c: what for c, what in enumerate(program.columns) if isinstance(what, Give)}
-        self._asks, self._gives = (np.fromiter(of, dtype=np.int64, count=len(of)) for of in (asks, gives))
-        self._targets = [(c, what.upper) for c, what in enumerate(program.columns) if isinstance(what, Target)]
-        self._ask_index = np.array([ask.index for ask in asks.values()], dtype=np.int64)
-        self._ask_pot = np.array([ask.pot for ask in asks.values()], dtype=np.int64)
-        self._give_pot = np.array([give.pot for give in gives.values()], dtype=np.int64)
+        self._kinds = program.kinds()
+        self._priced = np.isin(self._kinds, sorted(_PRICED))
+        self._cuts = self._kinds == Row.CUT
+        self._asks, self._gives = program.places(Ask), program.places(Give)
+        self._targets = [(column, target.upper) for column, target in program.targets]
+        asked = [(ask.index, ask.pot) for _, ask in program.of_kind(Ask)]
+        self._ask_index, self._ask_pot = np.array(asked, dtype=np.int64).reshape(-1, 2).T
+        self._give_pot = np.array([give.pot for _, give in program.of_kind(Give)], dtype=np.int64)
         self._runs: list[list[int]] = [[] for _ in program.pots]
-        for column, give in gives.items():
-            self._runs[give.pot].append(column)
+        for column, pot in zip(self._gives.tolist(), self._give_pot.tolist(), strict=True):
+            self._runs[pot].append(column)
 
     def best(self, step: Step, relaxed: Relaxed, held: Sequence[Held], faces: Sequence[Face], value: int) -> Prices:
         """The rounding of the relaxation's duals that proves most; the first that proves ``value`` exactly.
@@ -84,20 +98,23 @@ class Bounds:
             value: that is to be proven.
         """
         values = [one.value for one in held]
-        found: Prices | None = None
+        tried: list[tuple[_Rounded, Face, int]] = []
         for scale in _scales(relaxed):
-            prices = self._rounded(step, relaxed, held, faces, scale, value)
-            if found is None or _slack(prices, values) < _slack(found, values):
-                found = prices
-            if found.face.gap == 0:
-                break
-        if found is None:
-            raise AssertionError("there is at least one scale")
-        return found
+            rounded = self._rounded(step, relaxed, held, faces, scale)
+            face, total = self._face(rounded, values, value)
+            if face.gap == 0:
+                return self._prices(rounded, face, total)
+            tried.append((rounded, face, total))
+        # By columns not proven exactly: by placements more is, which takes much longer.
+        closer = (
+            self._prices(rounded, face, total if face.gap < rounded.scale else self._by_placements(rounded))
+            for rounded, face, total in tried
+        )
+        return min(closer, key=lambda prices: _slack(prices, values))
 
     def _rounded(
-        self, step: Step, relaxed: Relaxed, held: Sequence[Held], faces: Sequence[Face], scale: int, value: int
-    ) -> Prices:
+        self, step: Step, relaxed: Relaxed, held: Sequence[Held], faces: Sequence[Face], scale: int
+    ) -> _Rounded:
         program = self._program
         weights: dict[Step, int] = {
             one.step: max(round(price * scale), 0) for one, price in zip(held, relaxed.held.tolist(), strict=True)
@@ -108,25 +125,21 @@ class Bounds:
         every = np.maximum(full, 0)
         if program.rules.spacing is not None and program.rules.spacing.strength == "soft":
             # Who stands too close costs comfort, and no stretch can be worth more than that.
-            stretches = np.array([kind is Row.STRETCH for kind in program.row_kind])
-            every = np.where(stretches, np.minimum(every, weights.get(Step(Goal.COMFORT), 0)), every)
+            every = np.where(self._kinds == Row.STRETCH, np.minimum(every, weights.get(Step(Goal.COMFORT), 0)), every)
         worth = np.zeros(len(program.columns), dtype=np.int64)
         for of, weight in weights.items():
             worth += weight * program.gains(of)
-        multipliers = tuple(weights[one.step] for one in held)
-        weighed = sum(multiplier * one.value for one, multiplier in zip(held, multipliers, strict=True))
-        face, total = self._face(every, worth, weights, weighed + scale * value)
-        if face.gap >= scale:
-            # By columns not proven: by placements more is.
-            total = self._by_placements(every, worth, weights)
-        rows = np.where(self._priced | self._cuts, every, 0)
-        priced = {int(row): int(rows[row]) for row in np.flatnonzero(rows)}
-        return Prices(scale, priced, multipliers, total, face)
+        return _Rounded(scale, every, worth, weights, tuple(weights[one.step] for one in held))
 
-    def _face(self, every: IntArray, worth: IntArray, weights: Mapping[Step, int], reached: int) -> tuple[Face, int]:
+    def _prices(self, rounded: _Rounded, face: Face, total: int) -> Prices:
+        rows = np.where(self._priced | self._cuts, rounded.rows, 0)
+        priced = {int(row): int(rows[row]) for row in np.flatnonzero(rows)}
+        return Prices(rounded.scale, priced, rounded.multipliers, total, face)
+
+    def _face(self, rounded: _Rounded, held: Sequence[int], value: int) -> tuple[Face, int]:
         """What prices leave open, and what they prove, where asks and gives are columns of their own."""
-        program = self._program
-        rows = np.where(self._priced | self._cuts, every, 0)
+        program, worth, weights = self._program, rounded.worth, rounded.weights
+        rows = np.where(self._priced | self._cuts, rounded.rows, 0)
         taken = self._taken(rows)
         cheapest = np.full(len(program.pots), -NEVER, dtype=np.int64)
         np.minimum.at(cheapest, self._give_pot, taken[self._gives])
@@ -135,27 +148,26 @@ class Bounds:
             cheapest[whole] = min(cheapest[whole], cheapest[pot])
         best = self._never_less()
         np.maximum.at(best, self._ask_index, worth[self._asks] - taken[self._asks] - cheapest[self._ask_pot])
-        for _, index, _, surplus in surpluses(program, weights, rows, cheapest, NEVER):
-            best[index] = max(best[index], int(surplus.max()))
+        for wish, surplus in surpluses(program, weights, rows, cheapest, NEVER):
+            np.maximum.at(best, wish.indices(), surplus.max(axis=1))
         total = int(rows @ np.array(program.bounds, dtype=np.int64)) + int(best.sum())
         total += sum(upper * max(0, int(worth[column] - taken[column])) for column, upper in self._targets)
-        for row, kind in enumerate(program.row_kind):
-            if kind is Row.APPLICATION:
-                rows[row] = best[int(str(program.row_name[row]))]
+        index, row = program.applications()
+        rows[row] = best[index]
         rows[program.pot_row] = cheapest
         for pot, whole in program.part_of.items():
             rows[program.pot_row[pot]] -= cheapest[whole]
-        return Face(rows, weights, total - reached), total
+        return Face(rows, weights, total - rounded.weighed(held) - rounded.scale * value), total
 
-    def _by_placements(self, every: IntArray, worth: IntArray, weights: Mapping[Step, int]) -> int:
+    def _by_placements(self, rounded: _Rounded) -> int:
         """What prices prove where an ask and a give are rounded together."""
-        program = self._program
-        rows = np.where(self._priced, every, 0)
-        cuts = {cut: int(every[cut]) for cut in program.cuts if every[cut]}
+        program, worth = self._program, rounded.worth
+        rows = np.where(self._priced, rounded.rows, 0)
+        cuts = {cut: int(rounded.rows[cut]) for cut in program.cuts if rounded.rows[cut]}
         charges = CutCharges(program, list(cuts))
         total = int(rows @ np.array(program.bounds, dtype=np.int64)) + charges.price(cuts)
         taken = self._taken(rows)
-        total += int(self._surplus(weights, rows, worth, taken, charges).sum())
+        total += int(self._surplus(rounded.weights, rows, worth, taken, charges).sum())
         return total + sum(upper * max(0, int(worth[column] - taken[column])) for column, upper in self._targets)
 
     def _taken(self, rows: IntArray) -> IntArray:
@@ -191,15 +203,16 @@ class Bounds:
             if left[place] - charges.of(profile) > best[index]:
                 exact = int(worth[column] - taken[column]) - offers.cheapest(pot, profile)
                 best[index] = max(int(best[index]), exact)
-        for wish, index, rank, surplus in surpluses(program, weights, rows, alone, NEVER):
-            for place in np.argsort(-surplus, kind="stable").tolist():
-                if surplus[place] <= best[index]:
-                    break
-                pot = wish.pots[place]
-                entries = program.entries_of(index, pot)
-                own = sum(n * int(rows[row]) for row, n in entries)
-                exact = int(program.worth(weights, Ask(index, rank, pot))) - own
-                best[index] = max(int(best[index]), exact - offers.cheapest(pot, charges.profile(entries)))
+        for wish, surplus in surpluses(program, weights, rows, alone, NEVER):
+            gained = program.worth(weights, program.gains_of(wish))
+            for ask, index in enumerate(wish.indices().tolist()):
+                for place in np.argsort(-surplus[ask], kind="stable").tolist():
+                    if surplus[ask, place] <= best[index]:
+                        break
+                    pot = wish.pots[place]
+                    entries = program.entries_of(index, pot)
+                    exact = int(gained[ask]) - sum(n * int(rows[row]) for row, n in entries)
+                    best[index] = max(int(best[index]), exact - offers.cheapest(pot, charges.profile(entries)))
         return best
 
 

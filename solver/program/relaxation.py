@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from fairalloc.errors import FairallocError
 from fairalloc.rules import Step
 from solver.problem import IntArray
-from solver.program.columns import Ask, FloatArray, Give, Target
+from solver.program.columns import Ask, FloatArray, Give, Int32Array, Target
 from solver.program.faces import Face, Matrix
 from solver.program.model import Program
 
@@ -95,10 +95,10 @@ class Relaxation:
         self._engine = quiet_engine()
         # Exact weights of steepest edges would be computed anew whenever rows are added.
         self._engine.setOptionValue("simplex_dual_edge_weight_strategy", _DEVEX)
-        self._columns = 0
+        self._columns = self._entries = 0
         self.held: list[Held] = []
         self.faces: list[Face] = []
-        self._row: list[int] = []
+        self._row = np.zeros(0, dtype=np.int64)
         self._held_row: dict[int, int] = {}
         self._rows = 0
         self.shut: set[int] = set()
@@ -111,74 +111,51 @@ class Relaxation:
     def extend(self) -> None:
         """Take over rows and columns that the program gained."""
         program = self._program
-        self._extend_rows(range(len(self._row), len(program.bounds)))
-        fresh = range(self._columns, len(program.columns))
-        if fresh:
-            gains = [(at, program.gains(self.held[place].step)) for place, at in self._held_row.items()]
-            starts: list[int] = []
-            rows: list[int] = []
-            values: list[float] = []
-            for column in fresh:
-                starts.append(len(rows))
-                for row, coefficient in program.entries[column]:
-                    if self._row[row] != DROPPED:
-                        rows.append(self._row[row])
-                        values.append(float(coefficient))
-                for at, gain in gains:
-                    if gain[column]:
-                        rows.append(at)
-                        values.append(float(gain[column]))
-            count = len(fresh)
-            self._engine.addCols(
-                count,
-                np.zeros(count),
-                np.zeros(count),
-                upper_bounds(program, fresh),
-                len(rows),
-                np.array(starts, dtype=np.int32),
-                np.array(rows, dtype=np.int32),
-                np.array(values),
-            )
-            self._columns = len(program.columns)
-            if self.faces:
-                matrix = Matrix.of(program)
-                for face in self.faces:
-                    self._shut(face, matrix, fresh.start)
+        # Columns that there are have gained entries only in rows that there were not.
+        row, column, value = (of[self._entries :] for of in program.matrix())
+        known = column < self._columns
+        self._extend_rows(row[known], column[known], value[known])
+        if self._columns < len(program.columns):
+            start, self._columns = self._columns, len(program.columns)
+            self._extend_columns(start, row[~known], column[~known], value[~known])
+            for face in self.faces:
+                self._shut(face, Matrix.of(program), start)
             self.primal = True
+        self._entries += len(row)
 
-    def _extend_rows(self, fresh: range) -> None:
-        program = self._program
-        starts: list[int] = []
-        columns: list[int] = []
-        values: list[float] = []
-        for row in fresh:
-            starts.append(len(columns))
-            for column, n in program.row_entries[row]:
-                if column < self._columns:
-                    columns.append(column)
-                    values.append(float(n))
-        self._engine.addRows(
-            len(fresh),
-            np.array([1.0 if row in program.forced else -np.inf for row in fresh]),
-            np.array([float(program.bounds[row]) for row in fresh]),
-            len(columns),
-            np.array(starts, dtype=np.int32),
-            np.array(columns, dtype=np.int32),
-            np.array(values),
-        )
-        self._row += range(self._rows, self._rows + len(fresh))
-        self._rows += len(fresh)
+    def _extend_columns(self, start: int, row: IntArray, column: IntArray, value: IntArray) -> None:
+        program, count = self._program, self._columns - start
+        cells = [(self._row[row], column - start, value)]
+        for place, at in self._held_row.items():
+            gains = program.gains(self.held[place].step)[start:]
+            cells.append((np.full(count, at), np.arange(count), gains))
+        row, column, value = (np.concatenate(of) for of in zip(*cells, strict=True))
+        kept = np.flatnonzero((row != DROPPED) & (value != 0))
+        starts, index, values = compressed(column[kept], row[kept], value[kept], count)
+        upper = upper_bounds(program)[start:]
+        self._engine.addCols(count, np.zeros(count), np.zeros(count), upper, len(index), starts, index, values)
 
-    def drop(self, rows: Sequence[int]) -> None:
+    def _extend_rows(self, row: IntArray, column: IntArray, value: IntArray) -> None:
+        program, start = self._program, len(self._row)
+        count = len(program.bounds) - start
+        starts, index, values = compressed(row - start, column, value, count)
+        upper = np.array(program.bounds[start:], dtype=float)
+        lower = np.where(np.isin(np.arange(start, start + count), list(program.forced)), 1.0, -np.inf)
+        self._engine.addRows(count, lower, upper, len(index), starts, index, values)
+        self._row = np.concatenate([self._row, np.arange(self._rows, self._rows + count)])
+        self._rows += count
+
+    def drop(self, rows: IntArray) -> None:
         """Leave out cuts that the last solution leaves slack: they would only slow the next solutions down."""
-        places = sorted(self._row[row] for row in rows if self._row[row] != DROPPED)
-        if not places:
+        places = np.sort(self._row[rows])
+        places = places[places != DROPPED]
+        if not len(places):
             return
-        self._engine.deleteRows(len(places), np.array(places, dtype=np.int32))
+        self._engine.deleteRows(len(places), places.astype(np.int32))
         moved = np.arange(self._rows) - np.searchsorted(places, np.arange(self._rows))
-        gone = set(places)
-        self._row = [DROPPED if at == DROPPED or at in gone else int(moved[at]) for at in self._row]
         self._held_row = {held: int(moved[at]) for held, at in self._held_row.items()}
+        moved[places] = DROPPED
+        self._row = np.where(self._row == DROPPED, DROPPED, moved[self._row])
         self._rows -= len(places)
 
     def aim(self, gains: IntArray, *, afresh: bool = False, interior: bool = False) -> None:
@@ -213,20 +190,19 @@ class Relaxation:
             if self._row[row] == DROPPED:
                 continue
             bound = float(self._program.bounds[row])
-            self._engine.changeRowBounds(self._row[row], bound, bound)
+            self._engine.changeRowBounds(int(self._row[row]), bound, bound)
 
     def _shut(self, face: Face, matrix: Matrix, start: int) -> None:
         """Empty the columns, from one on, that would lose too much, and fill those that may not be less than full."""
-        losses = face.losses(self._program, matrix)
-        losses[:start] = 0
-        for column in np.flatnonzero(losses > face.gap).tolist():
+        losses = face.losses(self._program, matrix)[start:]
+        for column in (start + np.flatnonzero(losses > face.gap)).tolist():
             self._engine.changeColBounds(column, 0.0, 0.0)
             self.shut.add(column)
-        full = np.flatnonzero(losses < -face.gap).tolist()
+        full = (start + np.flatnonzero(losses < -face.gap)).tolist()
         self.filled.update(full)
+        upper = upper_bounds(self._program).tolist()
         for column in full:
-            upper = upper_bounds(self._program, [column])[0]
-            self._engine.changeColBounds(column, upper, upper)
+            self._engine.changeColBounds(column, upper[column], upper[column])
 
     def solve(self) -> Relaxed:
         """Solve from where the last solution was: by the primal method where columns or the goal changed."""
@@ -241,8 +217,7 @@ class Relaxation:
             raise FairallocError("solver.lp", f"the engine stopped: {status.name}", "report this season")
         solution = self._engine.getSolution()
         duals = -np.array(solution.row_dual)
-        places = np.array(self._row, dtype=np.int64)
-        prices = np.where(places == DROPPED, 0.0, duals[places]) if len(duals) else np.zeros(len(places))
+        prices = np.where(self._row == DROPPED, 0.0, duals[self._row]) if len(duals) else np.zeros(len(self._row))
         tight = np.zeros(len(prices), dtype=bool)
         tight[list(self.tight)] = True
         held = np.zeros(len(self.held))
@@ -268,9 +243,8 @@ class Relaxation:
         broken = np.abs(x[basic[places]] - np.rint(x[basic[places]]))
         order = np.lexsort((basic[places], -np.round(broken, 6)))
         of_row = np.full(self._rows, -1)
-        place = np.array(self._row, dtype=np.int64)
-        there = np.flatnonzero(place != DROPPED)
-        of_row[place[there]] = there
+        there = np.flatnonzero(self._row != DROPPED)
+        of_row[self._row[there]] = there
         for at in order[:at_most].tolist():
             if broken[at] <= EPSILON:
                 return
@@ -279,13 +253,20 @@ class Relaxation:
             yield of_row[kept], values[kept]
 
 
-def upper_bounds(program: Program, columns: Sequence[int], *, whole: bool = False) -> FloatArray:
-    """The largest value of each column; rows bound the others, whose own bounds would take duals from the rows."""
-    kept = (program.columns[column] for column in columns)
-    single = (Ask, Give) if whole else ()
-    return np.array(
-        [float(c.upper) if isinstance(c, Target) else 1.0 if isinstance(c, single) else np.inf for c in kept]
-    )
+def upper_bounds(program: Program, *, whole: bool = False) -> FloatArray:
+    """(columns,) the largest values; rows bound the others, whose own bounds would take duals from the rows."""
+    upper = np.full(len(program.columns), np.inf)
+    upper[program.places(Target)] = [target.upper for _, target in program.targets]
+    if whole:
+        upper[program.places(Ask)] = upper[program.places(Give)] = 1.0
+    return upper
+
+
+def compressed(by: IntArray, index: IntArray, value: IntArray, count: int) -> tuple[Int32Array, Int32Array, FloatArray]:
+    """Entries grouped by row or column as the engine takes them: where each group starts, indices, values."""
+    order = np.argsort(by, kind="stable")
+    starts = np.concatenate([[0], np.cumsum(np.bincount(by, minlength=count))[:-1]]) if count else np.zeros(0)
+    return starts.astype(np.int32), index[order].astype(np.int32), value[order].astype(float)
 
 
 class _Quiet(highspy.Highs):

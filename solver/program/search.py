@@ -11,7 +11,7 @@ import numpy as np
 from fairalloc.rules import Goal, Step
 from solver.problem import IntArray
 from solver.program.apart import Crowd, tell_apart
-from solver.program.columns import FloatArray
+from solver.program.columns import FloatArray, Row
 from solver.program.cuts import Found, Point, find_cuts
 from solver.program.faces import Matrix, lifted
 from solver.program.handing import Numbering
@@ -214,8 +214,7 @@ class Search:
         return relaxed, best
 
     def _drop(self, slack: FloatArray) -> None:
-        loose = np.flatnonzero(slack > TOLERANCE).tolist()
-        self._relaxation.drop([row for row in loose if row in self._program.cuts])
+        self._relaxation.drop(np.flatnonzero((slack > TOLERANCE) & (self._program.kinds() == Row.CUT)))
 
     @staticmethod
     def _progressed(start: float, before: float, value: float) -> bool:

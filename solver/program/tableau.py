@@ -50,7 +50,7 @@ def tableau_cuts(
     found: dict[tuple[int, bytes, bytes], float] = {}
     bounds = program.bounds_in_cuts()
     unpriced = left_out(program)
-    targets = np.array([kind is Row.TARGET for kind in program.row_kind]) & unpriced
+    targets = (program.kinds() == Row.TARGET) & unpriced
     unpriced &= ~targets
     for rows, inverse in relaxation.fractional_rows(x, ROWS):
         if np.any(rows < 0) or np.any(unpriced[rows]):

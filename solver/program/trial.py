@@ -10,8 +10,9 @@ import numpy as np
 
 from fairalloc.errors import FairallocError
 from solver.problem import IntArray
+from solver.program.columns import FloatArray, Int32Array
 from solver.program.model import Program
-from solver.program.relaxation import quiet_engine, upper_bounds
+from solver.program.relaxation import compressed, quiet_engine, upper_bounds
 
 MOST_NODES = 400
 """Nodes after which the search for a whole solution ends with the best one it has: a count, and so repeatable."""
@@ -44,7 +45,7 @@ class Trial:
         self,
         program: Program,
         columns: IntArray,
-        rows: Sequence[int],
+        rows: IntArray,
         gains: IntArray,
         held: Sequence[tuple[int, IntArray]],
         tight: AbstractSet[int] = frozenset(),
@@ -52,31 +53,20 @@ class Trial:
     ) -> None:
         self._columns, self._count = columns, len(program.columns)
         self._empty_is_allowed = all(value <= 0 for value, _ in held) and not (program.forced or tight or full)
-        place = {row: position for position, row in enumerate(rows)}
         lp = highspy.HighsLp()
         lp.num_col_, lp.num_row_ = len(columns), len(rows) + len(held)
         lp.col_cost_ = -gains[columns].astype(float)
-        lp.col_upper_ = upper_bounds(program, columns.tolist(), whole=True)
-        lp.col_lower_ = np.where([column in full for column in columns.tolist()], lp.col_upper_, 0.0)
-        filled = tight | program.forced
-        least = [float(program.bounds[row]) if row in filled else -np.inf for row in rows]
-        lp.row_lower_ = np.array(least + [float(value) for value, _ in held])
-        lp.row_upper_ = np.array([float(program.bounds[row]) for row in rows] + [np.inf] * len(held))
-        starts, index, value = [0], [], []
-        for column in columns.tolist():
-            for row, coefficient in program.entries[column]:
-                if row in place:
-                    index.append(place[row])
-                    value.append(float(coefficient))
-            for offset, (_, worth) in enumerate(held):
-                if worth[column]:
-                    index.append(len(rows) + offset)
-                    value.append(float(worth[column]))
-            starts.append(len(index))
+        lp.col_upper_ = upper_bounds(program, whole=True)[columns]
+        lp.col_lower_ = np.where(np.isin(columns, list(full)), lp.col_upper_, 0.0)
+        bounds = np.array(program.bounds, dtype=float)[rows]
+        least = np.where(np.isin(rows, list(tight | program.forced)), bounds, -np.inf)
+        lp.row_lower_ = np.concatenate([least, [float(value) for value, _ in held]])
+        lp.row_upper_ = np.concatenate([bounds, [np.inf] * len(held)])
+        starts, index, values = _entries(program, columns, rows, [worth for _, worth in held])
         lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
-        lp.a_matrix_.start_ = np.array(starts, dtype=np.int32)
-        lp.a_matrix_.index_ = np.array(index, dtype=np.int32)
-        lp.a_matrix_.value_ = np.array(value)
+        lp.a_matrix_.start_ = np.append(starts, np.int32(len(index)))
+        lp.a_matrix_.index_ = index
+        lp.a_matrix_.value_ = values
         lp.integrality_ = [highspy.HighsVarType.kInteger] * len(columns)
         self._lp = lp
 
@@ -117,3 +107,20 @@ class Trial:
         solution = np.zeros(self._count, dtype=np.int64)
         solution[self._columns] = np.rint(np.array(solver.getSolution().col_value)).astype(np.int64)
         return solution
+
+
+def _entries(
+    program: Program, columns: IntArray, rows: IntArray, worths: Sequence[IntArray]
+) -> tuple[Int32Array, Int32Array, FloatArray]:
+    """Column by column, what some columns have in some rows, and below them what they are worth to steps held."""
+    row_at = np.full(len(program.bounds), -1)
+    row_at[rows] = np.arange(len(rows))
+    column_at = np.full(len(program.columns), -1)
+    column_at[columns] = np.arange(len(columns))
+    row, column, value = program.matrix()
+    cells = [(row_at[row], column_at[column], value)]
+    for at, worth in enumerate(worths, start=len(rows)):
+        cells.append((np.full(len(columns), at), np.arange(len(columns)), worth[columns]))
+    row, column, value = (np.concatenate(of) for of in zip(*cells, strict=True))
+    kept = np.flatnonzero((row >= 0) & (column >= 0) & (value != 0))
+    return compressed(column[kept], row[kept], value[kept], len(columns))

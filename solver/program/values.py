@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from fairalloc.allocation import Placement
 from fairalloc.ledger import ApplicationNo, SiteNo
 from fairalloc.rules import Goal, Step
-from solver.program.columns import Target
 from solver.program.model import Program
 from solver.program.runs import Run
 
@@ -72,5 +71,5 @@ def _towards(program: Program, step: Step, placed: Placed) -> int:
     for index, run, _ in placed:
         for row, sign in program.cell(program.candidates[index], program.runs.site(run[0]).fair_id):
             counted[row] -= sign * len(run)
-    targets = ((what, entries[0][0]) for what, entries in zip(program.columns, program.entries, strict=True))
-    return sum(min(what.upper, counted[row]) for what, row in targets if isinstance(what, Target) and what.step == step)
+    targets = ((target, program.entries[column][0][0]) for column, target in program.targets)
+    return sum(min(target.upper, counted[row]) for target, row in targets if target.step == step)

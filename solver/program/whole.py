@@ -99,20 +99,21 @@ class Whole:
         if exactly:
             # Whoever loses no more than that fills every row whose price is more, and every target that pays more.
             lost = relaxed.losable
+            columns = columns[(relaxed.reduced[columns] <= lost) | np.isin(columns, sorted(self._relaxation.filled))]
             if not relaxed.is_whole:
                 held.append((relaxed.promised, self._program.gains(step)))
             tight = tight | set(np.flatnonzero(np.abs(relaxed.prices) > lost).tolist())
-            paying = [column for column in self._program.targets if relaxed.reduced[column] < -lost]
+            paying = [column for column, _ in self._program.targets if relaxed.reduced[column] < -lost]
             full = full | (set(paying) - self._relaxation.shut)
-        rows = [
-            row
-            for row, kind in enumerate(self._program.row_kind)
-            if kind is not Row.CUT or relaxed.prices[row] > TOLERANCE or row in tight
-        ]
+        binding = (self._program.kinds() != Row.CUT) | (relaxed.prices > TOLERANCE)
+        binding[list(tight)] = True
+        rows = np.flatnonzero(binding)
         trial = Trial(self._program, columns, rows, self._program.gains(step), held, tight, full)
-        if exactly and self.crowded is not None:
-            # Fairs that stay as they were need not be numbered anew.
-            found = trial.nearest(self._asked(self.crowded, len(relaxed.x)), most_nodes)
+        known = best if self.crowded is None else self.crowded
+        if exactly and known is not None:
+            # All that is as good as promised is alike: near a whole solution the next one is found soonest, and fairs
+            # that stay as they were need not be numbered anew.
+            found = trial.nearest(self._asked(known, len(relaxed.x)), most_nodes)
         else:
             found = trial.solve(relaxed.promised, most_nodes)
         if found is None:

@@ -29,6 +29,13 @@ def systems(draw):
     return rows, bounds, np.array(x), slack, draw(st.sampled_from([2, 3, 5]))
 
 
+def system_of(rows, bounds, weights, slack, prime):
+    """The system of rows that are told cell by cell."""
+    cells = [(row, column, n) for row, cells in rows.items() for column, n in cells.items()]
+    row, column, value = np.array(cells, dtype=np.int64).T
+    return System((row, column, value), np.array([bounds[row] for row in rows]), weights, slack, prime)
+
+
 def added_up(rows, bounds, multipliers):
     total = np.zeros(COLUMNS, dtype=int)
     for row, times in multipliers:
@@ -40,7 +47,7 @@ def added_up(rows, bounds, multipliers):
 @given(systems())
 def test_a_violation_is_what_rounding_gains_less_what_it_loses(system):
     rows, bounds, weights, slack, prime = system
-    for violation, multipliers in System(rows, bounds, weights, slack, prime).violated():
+    for violation, multipliers in system_of(rows, bounds, weights, slack, prime).violated():
         total, right = added_up(rows, bounds, multipliers)
         lost = (total % prime @ weights + sum(times * slack[row] for row, times in multipliers)) / prime
         assert all(0 < times < prime for _, times in multipliers)
@@ -58,7 +65,7 @@ def test_every_whole_solution_keeps_the_rounded_sum(system):
         for x in product(range(3), repeat=COLUMNS)
         if all(sum(n * x[c] for c, n in cells.items()) <= bounds[row] for row, cells in rows.items())
     ]
-    for _, multipliers in System(rows, bounds, weights, slack, prime).violated():
+    for _, multipliers in system_of(rows, bounds, weights, slack, prime).violated():
         total, right = added_up(rows, bounds, multipliers)
         assert all(total // prime @ np.array(x) <= right // prime for x in whole)
 
@@ -68,10 +75,10 @@ def test_a_column_that_counts_a_little_makes_an_odd_cycle_shallower():
     rows = {0: {0: 1, 1: 1}, 1: {1: 1, 2: 1}, 2: {0: 1, 2: 1}}
     bounds, slack = dict.fromkeys(rows, 1), np.zeros(3)
     half = np.full(COLUMNS, 0.5)
-    assert System(rows, bounds, half, slack, 2).violated() == [(0.5, ((0, 1), (1, 1), (2, 1)))]
+    assert system_of(rows, bounds, half, slack, 2).violated() == [(0.5, ((0, 1), (1, 1), (2, 1)))]
     # A fourth column in one of the rows that counts as used a little makes the same sum shallower, and no more.
     rows[0][3] = 1
     touched = np.array([0.5, 0.5, 0.5, 0.1])
-    ((violation, multipliers),) = System(rows, bounds, touched, slack, 2).violated()
+    ((violation, multipliers),) = system_of(rows, bounds, touched, slack, 2).violated()
     assert violation == pytest.approx(0.45)
     assert multipliers == ((0, 1), (1, 1), (2, 1))
