@@ -18,8 +18,6 @@ from solver.program.model import Program
 Profile = tuple[tuple[int, int], ...]
 """What something takes of the rows that cuts are made of: (row, how much), ascending."""
 UNTOUCHED: Profile = ()
-FAR = 2**62
-"""More than any run takes."""
 
 
 class CutCharges:
@@ -30,7 +28,7 @@ class CutCharges:
         self._made_into: dict[int, list[tuple[int, int]]] = defaultdict(list)
         self._bound: dict[int, int] = {}
         self._prices: Mapping[int, int] = {}
-        self._added_up: dict[Profile, tuple[Entries, frozenset[int]]] = {}
+        self._coefficients: dict[Profile, Entries] = {}
         self._charged: dict[Profile, int] = {}
         for cut in sorted(needed(program, cuts)):
             total = 0
@@ -58,22 +56,17 @@ class CutCharges:
         """What the cuts charge for all of some profiles together."""
         together = merged(profiles)
         if together not in self._charged:
-            coefficients, _ = self._add_up(together)
-            self._charged[together] = sum(n * self._prices.get(cut, 0) for cut, n in coefficients)
+            charge = sum(n * self._prices.get(cut, 0) for cut, n in self._coefficients_of(together))
+            self._charged[together] = charge
         return self._charged[together]
 
-    def meet(self, profile: Profile, other: Profile) -> bool:
-        """Whether some cut counts both: only then can both together be charged more than each alone."""
-        return not self._add_up(profile)[1].isdisjoint(self._add_up(other)[1])
+    def _coefficients_of(self, profile: Profile) -> Entries:
+        if profile not in self._coefficients:
+            self._coefficients[profile] = self._add_up(profile)
+        return self._coefficients[profile]
 
-    def _add_up(self, profile: Profile) -> tuple[Entries, frozenset[int]]:
-        """Coefficients in the cuts, and all cuts that count something of it, even if it is rounded off."""
-        if profile not in self._added_up:
-            self._added_up[profile] = self._sums(profile)
-        return self._added_up[profile]
-
-    def _sums(self, profile: Profile) -> tuple[Entries, frozenset[int]]:
-        # Cuts in the order in which they were made, so that each finds what it is made of.
+    def _add_up(self, profile: Profile) -> Entries:
+        """Cuts in the order in which they were made, so that each finds what it is made of."""
         sums: dict[int, int] = defaultdict(int)
         waiting: list[int] = []
         found: Entries = []
@@ -92,7 +85,7 @@ class CutCharges:
             if coefficient:
                 found.append((cut, coefficient))
                 spread(cut, coefficient)
-        return found, frozenset(sums)
+        return found
 
 
 class Offers:
@@ -113,13 +106,14 @@ class Offers:
         """What the cheapest run of a pot takes, and the cuts charge for it together with an ask of that profile."""
         key = (pot, profile)
         if key not in self._known:
-            own, best = self._charges.of(profile), FAR
-            for alone, taken, of_run in self._in_order(pot):
-                # A run and an ask together are charged no less than each alone.
+            # A run and an ask together are charged no less than each alone.
+            own = self._charges.of(profile)
+            (_, taken, of_run), *dearer = self._in_order(pot)
+            best = taken + self._charges.of(profile, of_run)
+            for alone, taken, of_run in dearer:
                 if alone + own >= best:
                     break
-                meet = self._charges.meet(profile, of_run)
-                best = min(best, taken + self._charges.of(profile, of_run) if meet else alone + own)
+                best = min(best, taken + self._charges.of(profile, of_run))
             self._known[key] = best
         return self._known[key]
 

@@ -126,9 +126,10 @@ class Whole:
 
     def _asked(self, x: IntArray, count: int) -> IntArray:
         """(count,) the asks of a solution."""
+        asks = self._program.places(Ask)
+        asks = asks[asks < len(x)]
         asked = np.zeros(count, dtype=np.int64)
-        for column in np.flatnonzero(x).tolist():
-            asked[column] = isinstance(self._program.columns[column], Ask)
+        asked[asks] = x[asks] > 0
         return asked
 
     def _neighbourhoods(self, relaxed: Relaxed, best: IntArray | None, step: Step) -> Iterator[IntArray]:
