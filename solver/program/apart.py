@@ -20,11 +20,10 @@ Crowd = tuple[str, str, str]
 def tell_apart(program: Program, crowds: Collection[Crowd]) -> None:
     """Keep hard spacing between applications of these groups from now on."""
     parts = _Parts(program, crowds)
-    for column, what in enumerate(program.columns):
-        if isinstance(what, Ask):
-            pot = parts.of(what.pot, program.candidates[what.index])
-            if pot is not None:
-                program.ask_of_part(column, pot)
+    for column, ask in program.of_kind(Ask):
+        pot = parts.of(ask.pot, program.candidates[ask.index])
+        if pot is not None:
+            program.ask_of_part(column, pot)
     for wish in program.wishes.values():
         for place, whole in enumerate(wish.pots):
             pot = parts.of(whole, program.candidates[wish.asks[0][0]])

@@ -17,6 +17,8 @@ BoolArray = npt.NDArray[np.bool_]
 FloatArray = npt.NDArray[np.float64]
 Int32Array = npt.NDArray[np.int32]
 Entries = list[tuple[int, int]]
+Cells = tuple[IntArray, IntArray, IntArray]
+"""Rows, columns and values of some entries."""
 
 
 class Row(IntEnum):

@@ -19,8 +19,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from solver.problem import IntArray
-from solver.program.columns import BoolArray, Cut, FloatArray, Row, Target
-from solver.program.elimination import Columns, Entries, System
+from solver.program.columns import BoolArray, Cells, Cut, FloatArray, Row, Target
+from solver.program.elimination import Columns, System
 from solver.program.model import Program
 
 EPSILON = 1e-6
@@ -72,11 +72,11 @@ def find_cuts(
         at_most: cuts of each prime.
         enough: cuts after which no other prime is tried.
     """
-    entries, bounds = _rows_in_reach(program, point), program.bounds_in_cuts()
+    cells, bounds = _rows_in_reach(program, point), program.bounds_in_cuts()
     rounding = Rounding(program)
     kept: list[Found] = []
     for divisor in divisors:
-        system = System(entries, bounds, point.weights, point.slack, divisor)
+        system = System(cells, bounds, point.weights, point.slack, divisor)
         ordered = sorted(system.violated(), key=lambda found: (-found[0], found[1]))
         pairs = (np.array(multipliers, dtype=np.int64) for _, multipliers in ordered)
         cuts = ((divisor, of[:, 0], of[:, 1]) for of in pairs)
@@ -148,7 +148,7 @@ def left_out(program: Program) -> BoolArray:
     return out
 
 
-def _rows_in_reach(program: Program, point: Point) -> Entries:
+def _rows_in_reach(program: Program, point: Point) -> Cells:
     """Nearly tight rows, cuts only where they bind, with their coefficients in the columns that are used."""
     kind = program.kinds()
     near = (point.slack <= 1 - EPSILON) & ~left_out(program) & ((kind != Row.CUT) | (point.prices > EPSILON))

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from solver.problem import IntArray
-from solver.program.columns import FloatArray
+from solver.program.columns import Cells, FloatArray
 
 TINY = 1e-9
 LEAST_VIOLATION = 0.02
@@ -18,8 +18,6 @@ LONGEST = 400
 
 Columns = dict[int, int]
 """Coefficients by column."""
-Entries = tuple[IntArray, IntArray, IntArray]
-"""Rows, columns and coefficients."""
 Multipliers = tuple[tuple[int, int], ...]
 """Rows, ascending, and how many times each is added."""
 Of = TypeVar("Of")
@@ -32,7 +30,7 @@ class System:
     weights go first, as rounding them down would lose most.
 
     Args:
-        entries: of the rows.
+        cells: of the rows.
         bounds: (all rows,) right sides.
         weights: (all columns,) what a column loses for each part that is rounded off its coefficient.
         slack: (all rows,) what a row loses.
@@ -41,13 +39,13 @@ class System:
 
     def __init__(
         self,
-        entries: Entries,
+        cells: Cells,
         bounds: IntArray,
         weights: FloatArray,
         slack: FloatArray,
         prime: int,
     ) -> None:
-        row, column, value = entries
+        row, column, value = cells
         self._prime, self._multiples = prime, range(1, prime)
         self._rows, row = _numbered(row, np.arange(len(bounds)))
         # A row of which nothing is left but its right side is one still: all of it may be a multiple of the prime.

@@ -88,13 +88,13 @@ class Program(Table):
     @property
     def reached(self) -> set[int]:
         """Candidates that some run suits."""
-        asking = {column.index for column in self.columns if isinstance(column, Ask)}
+        asking = {ask.index for _, ask in self.of_kind(Ask)}
         return asking | {index for wish in self.wishes.values() for index, _ in wish.asks}
 
     @property
     def targets(self) -> list[tuple[int, Target]]:
         """The targets, each with its column."""
-        return [(column, what) for column, what in self.of_kind(Target)]
+        return list(self.of_kind(Target))
 
     def gains(self, step: Step) -> IntArray:
         """(columns,) what a unit of each adds to a step."""

@@ -50,8 +50,7 @@ class Prices:
 
     def bound(self, held: Sequence[int]) -> int:
         """The bound for allocations that are as good as some values of the steps before."""
-        weighed = sum(multiplier * value for multiplier, value in zip(self.multipliers, held, strict=True))
-        return (self.total - weighed) // self.scale
+        return (self.total - _weighed(self.multipliers, held)) // self.scale
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,10 +62,6 @@ class _Rounded:
     worth: IntArray
     weights: Mapping[Step, int]
     multipliers: tuple[int, ...]
-
-    def weighed(self, held: Sequence[int]) -> int:
-        """What values held come to."""
-        return sum(multiplier * value for multiplier, value in zip(self.multipliers, held, strict=True))
 
 
 class Bounds:
@@ -157,7 +152,7 @@ class Bounds:
         rows[program.pot_row] = cheapest
         for pot, whole in program.part_of.items():
             rows[program.pot_row[pot]] -= cheapest[whole]
-        return Face(rows, weights, total - rounded.weighed(held) - rounded.scale * value), total
+        return Face(rows, weights, total - _weighed(rounded.multipliers, held) - rounded.scale * value), total
 
     def _by_placements(self, rounded: _Rounded) -> int:
         """What prices prove where an ask and a give are rounded together."""
@@ -214,6 +209,11 @@ class Bounds:
                     exact = int(gained[ask]) - sum(n * int(rows[row]) for row, n in entries)
                     best[index] = max(int(best[index]), exact - offers.cheapest(pot, charges.profile(entries)))
         return best
+
+
+def _weighed(multipliers: Sequence[int], held: Sequence[int]) -> int:
+    """What values held come to."""
+    return sum(multiplier * value for multiplier, value in zip(multipliers, held, strict=True))
 
 
 def _slack(prices: Prices, held: Sequence[int]) -> tuple[int, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from fairalloc.errors import FairallocError
 from fairalloc.rules import Step
 from solver.problem import IntArray
-from solver.program.columns import Ask, FloatArray, Give, Int32Array, Target
+from solver.program.columns import Ask, Cells, FloatArray, Give, Int32Array, Target
 from solver.program.faces import Face, Matrix
 from solver.program.model import Program
 
@@ -22,6 +22,7 @@ TINY = 1e-9
 TOLERANCE = 1e-5
 """Values that differ by less are taken for the same."""
 DROPPED = -1
+"""Stands for a row or a column that is left out."""
 LARGE = 5_000
 """Columns from which on the interior point method may be faster; a basis is crossed over to in any case."""
 _DUAL, _PRIMAL, _DEVEX = 1, 4, 1
@@ -125,13 +126,8 @@ class Relaxation:
 
     def _extend_columns(self, start: int, row: IntArray, column: IntArray, value: IntArray) -> None:
         program, count = self._program, self._columns - start
-        cells = [(self._row[row], column - start, value)]
-        for place, at in self._held_row.items():
-            gains = program.gains(self.held[place].step)[start:]
-            cells.append((np.full(count, at), np.arange(count), gains))
-        row, column, value = (np.concatenate(of) for of in zip(*cells, strict=True))
-        kept = np.flatnonzero((row != DROPPED) & (value != 0))
-        starts, index, values = compressed(column[kept], row[kept], value[kept], count)
+        held = [(at, program.gains(self.held[place].step)[start:]) for place, at in self._held_row.items()]
+        starts, index, values = column_by_column((self._row[row], column - start, value), held, count)
         upper = upper_bounds(program)[start:]
         self._engine.addCols(count, np.zeros(count), np.zeros(count), upper, len(index), starts, index, values)
 
@@ -260,6 +256,22 @@ def upper_bounds(program: Program, *, whole: bool = False) -> FloatArray:
     if whole:
         upper[program.places(Ask)] = upper[program.places(Give)] = 1.0
     return upper
+
+
+def column_by_column(
+    cells: Cells, worths: Iterable[tuple[int, IntArray]], count: int
+) -> tuple[Int32Array, Int32Array, FloatArray]:
+    """Entries as the engine takes columns: those with neither row nor column ``DROPPED``, and rows of worths.
+
+    Args:
+        cells: entries.
+        worths: rows, and (columns,) what columns are worth there.
+        count: of the columns.
+    """
+    every = [cells, *((np.full(count, at), np.arange(count), worth) for at, worth in worths)]
+    row, column, value = (np.concatenate(of) for of in zip(*every, strict=True))
+    kept = np.flatnonzero((row != DROPPED) & (column != DROPPED) & (value != 0))
+    return compressed(column[kept], row[kept], value[kept], count)
 
 
 def compressed(by: IntArray, index: IntArray, value: IntArray, count: int) -> tuple[Int32Array, Int32Array, FloatArray]:

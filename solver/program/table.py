@@ -10,12 +10,10 @@ from typing import TypeVar
 import numpy as np
 
 from solver.problem import IntArray
-from solver.program.columns import Ask, Entries, Excess, Give, Row, Target
+from solver.program.columns import Ask, Cells, Entries, Excess, Give, Row, Target
 
 Column = Ask | Give | Target | Excess
 Of = TypeVar("Of", Ask, Give, Target, Excess)
-Cells = tuple[IntArray, IntArray, IntArray]
-"""Rows, columns and values of some entries."""
 
 
 class Table:

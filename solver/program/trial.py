@@ -10,9 +10,9 @@ import numpy as np
 
 from fairalloc.errors import FairallocError
 from solver.problem import IntArray
-from solver.program.columns import FloatArray, Int32Array
+from solver.program.columns import Cells
 from solver.program.model import Program
-from solver.program.relaxation import compressed, quiet_engine, upper_bounds
+from solver.program.relaxation import DROPPED, column_by_column, quiet_engine, upper_bounds
 
 MOST_NODES = 400
 """Nodes after which the search for a whole solution ends with the best one it has: a count, and so repeatable."""
@@ -62,7 +62,8 @@ class Trial:
         least = np.where(np.isin(rows, list(tight | program.forced)), bounds, -np.inf)
         lp.row_lower_ = np.concatenate([least, [float(value) for value, _ in held]])
         lp.row_upper_ = np.concatenate([bounds, [np.inf] * len(held)])
-        starts, index, values = _entries(program, columns, rows, [worth for _, worth in held])
+        worths = ((at, worth[columns]) for at, (_, worth) in enumerate(held, start=len(rows)))
+        starts, index, values = column_by_column(_among(program, rows, columns), worths, len(columns))
         lp.a_matrix_.format_ = highspy.MatrixFormat.kColwise
         lp.a_matrix_.start_ = np.append(starts, np.int32(len(index)))
         lp.a_matrix_.index_ = index
@@ -109,18 +110,9 @@ class Trial:
         return solution
 
 
-def _entries(
-    program: Program, columns: IntArray, rows: IntArray, worths: Sequence[IntArray]
-) -> tuple[Int32Array, Int32Array, FloatArray]:
-    """Column by column, what some columns have in some rows, and below them what they are worth to steps held."""
-    row_at = np.full(len(program.bounds), -1)
-    row_at[rows] = np.arange(len(rows))
-    column_at = np.full(len(program.columns), -1)
-    column_at[columns] = np.arange(len(columns))
+def _among(program: Program, rows: IntArray, columns: IntArray) -> Cells:
+    """All entries by their places among some rows and columns."""
+    row_at, column_at = np.full(len(program.bounds), DROPPED), np.full(len(program.columns), DROPPED)
+    row_at[rows], column_at[columns] = np.arange(len(rows)), np.arange(len(columns))
     row, column, value = program.matrix()
-    cells = [(row_at[row], column_at[column], value)]
-    for at, worth in enumerate(worths, start=len(rows)):
-        cells.append((np.full(len(columns), at), np.arange(len(columns)), worth[columns]))
-    row, column, value = (np.concatenate(of) for of in zip(*cells, strict=True))
-    kept = np.flatnonzero((row >= 0) & (column >= 0) & (value != 0))
-    return compressed(column[kept], row[kept], value[kept], len(columns))
+    return row_at[row], column_at[column], value
