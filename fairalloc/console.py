@@ -158,7 +158,7 @@ def show_comparison(variants: Sequence[Measures], *, as_json: bool) -> None:
     words = (
         "people: different applicants placed; first: first choices met (quota-queue: placed at its fair); rank: mean"
         " choice rank; unsuited: placed on a site that they cannot use; envy: applications that would rather have"
-        " stalls of somebody behind them in the queue, pairs: of them and those; better, worse: applications that fare"
+        " stalls of somebody behind them in line, pairs: of them and those; better, worse: applications that fare"
         " so against the first line; points: as the queue of the first line counts them"
     )
     out.print(words, style="dim")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
 
 import highspy
 import numpy as np
 
 from fairalloc.errors import FairallocError
 from fairalloc.rules import Step
+from solver.engine import quiet_engine
 from solver.problem import IntArray
 from solver.program.columns import Ask, Cells, FloatArray, Give, Int32Array, Target
 from solver.program.faces import Face, Matrix
@@ -279,18 +279,3 @@ def compressed(by: IntArray, index: IntArray, value: IntArray, count: int) -> tu
     order = np.argsort(by, kind="stable")
     starts = np.concatenate([[0], np.cumsum(np.bincount(by, minlength=count))[:-1]]) if count else np.zeros(0)
     return starts.astype(np.int32), index[order].astype(np.int32), value[order].astype(float)
-
-
-class _Quiet(highspy.Highs):
-    """An engine that leaves stdout to the data that commands print there: no callbacks, no banner."""
-
-    def enableCallbacks(self) -> None:  # noqa: N802  # the engine's own name; it would print the banner
-        """Leave them off."""
-
-
-def quiet_engine() -> Any:  # the package's types leave out the basis
-    """HiGHS on one core, without a word."""
-    engine = _Quiet()  # type: ignore[no-untyped-call]
-    engine.setOptionValue("output_flag", "false")
-    engine.setOptionValue("threads", 1)
-    return engine

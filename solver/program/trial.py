@@ -9,10 +9,11 @@ import highspy
 import numpy as np
 
 from fairalloc.errors import FairallocError
+from solver.engine import quiet_engine
 from solver.problem import IntArray
 from solver.program.columns import Cells
 from solver.program.model import Program
-from solver.program.relaxation import DROPPED, column_by_column, quiet_engine, upper_bounds
+from solver.program.relaxation import DROPPED, column_by_column, upper_bounds
 
 MOST_NODES = 400
 """Nodes after which the search for a whole solution ends with the best one it has: a count, and so repeatable."""

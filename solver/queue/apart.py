@@ -17,11 +17,11 @@ from dataclasses import dataclass, replace
 
 from fairalloc.allocation import AllocationRequest, AllocationResult, Candidate, Placement
 from fairalloc.ledger import ApplicationNo, SiteNo
+from fairalloc.line import CellKey
 from fairalloc.rules import Spacing
 from fairalloc.suiting import first_met
 from solver.problem import Signatures
 from solver.program.runs import Pot, Run, Runs
-from solver.queue.offers import CellKey
 
 Step = Mapping[ApplicationNo, Run]
 """The new runs of one who moves, or of two of whom one makes room for the other."""

@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from fairalloc.allocation import AllocationRequest, Candidate
 from fairalloc.errors import FairallocError
 from fairalloc.ledger import ApplicationNo, SiteNo
+from fairalloc.line import CellKey
 from solver.program.runs import Run
 from solver.queue.cell import Cell
-from solver.queue.lines import Proposal
-from solver.queue.offers import CellKey, Offers
+from solver.queue.offers import Offers, Proposal
 from solver.queue.seating import Seats
 from solver.queue.service import Served
 from solver.queue.walls import Demand

@@ -8,14 +8,12 @@ from dataclasses import dataclass
 from fairalloc.allocation import AllocationRequest, Candidate
 from fairalloc.caps import cap_key, room
 from fairalloc.ledger import SiteNo
+from fairalloc.line import CellKey
 from fairalloc.model import Choice, Site
 from fairalloc.suiting import meets
 from solver.problem import Signature, Signatures
 from solver.program.runs import Pot, Run, Runs
 from solver.queue.walls import Demand
-
-CellKey = tuple[str, str]
-"""A fair and a period."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +25,14 @@ class Offer:
     cell: CellKey
     demand: Demand
     counted: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """A candidate asking for one of its offers."""
+
+    candidate: Candidate
+    offer: Offer
 
 
 class Offers:

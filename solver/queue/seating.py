@@ -16,6 +16,7 @@ import highspy
 import numpy as np
 
 from fairalloc.ledger import SiteNo
+from solver.engine import quiet_engine
 from solver.program.runs import Run
 from solver.queue.walls import Demand, Wall
 
@@ -35,9 +36,7 @@ class SeatingProgram:
 
     def __init__(self, sites: Sequence[SiteNo]) -> None:
         self._sites = list(sites)
-        self._engine = highspy.Highs()  # type: ignore[no-untyped-call]
-        for name, value in (("output_flag", False), ("threads", 1), ("presolve", "off"), ("solver", "simplex")):
-            self._engine.setOptionValue(name, value)
+        self._engine = quiet_engine(presolve="off", solver="simplex")
         self._rows = 0
         self._row: dict[SiteNo | str | Demand, int] = {}
         for site in self._sites:

@@ -15,10 +15,10 @@ from enum import Enum, auto
 
 from fairalloc.allocation import AllocationRequest, Candidate
 from fairalloc.errors import InfeasibleError
+from fairalloc.line import CellKey, Lines
 from fairalloc.numbering import application_label
 from solver.queue.cell import Cell
-from solver.queue.lines import Lines, Proposal
-from solver.queue.offers import CellKey, Offer, Offers
+from solver.queue.offers import Offer, Offers, Proposal
 from solver.queue.walls import Demand, Wall
 
 
@@ -194,7 +194,7 @@ class Service:
                 line.append(asking)
             return taken
 
-        taken, refused = self._lines.pass_by(key, [*held, proposal], take)
+        taken, refused = self._lines.pass_by(key, [*held, proposal], _who, take)
         if state is _Turn.REFUSED:
             cell.restore(before)
             return refused
@@ -239,7 +239,7 @@ class Service:
             return False
 
         # Who missed an offer and holds another at the same fair asks for the first before taking the second.
-        taken, _ = self._lines.pass_by(key, [*missed, *held], take)
+        taken, _ = self._lines.pass_by(key, [*missed, *held], _who, take)
         held[:] = taken
 
     def _note(self, proposal: Proposal, line: Sequence[Proposal], wall: Wall) -> None:
@@ -284,3 +284,7 @@ class Service:
                 if counted + proposal.candidate.stalls_min > self._offers.limit(name):
                     return False
         return True
+
+
+def _who(proposal: Proposal) -> Candidate:
+    return proposal.candidate

@@ -9,6 +9,7 @@ import highspy
 import numpy as np
 
 from fairalloc.errors import FairallocError
+from solver.engine import quiet_engine
 from solver.program.runs import Run
 from solver.queue.seating import Seats
 from solver.queue.walls import Demand
@@ -50,9 +51,7 @@ def whole_seating(wanted: Mapping[Demand, int], hopes: Sequence[Hope] = ()) -> t
     lp.a_matrix_.start_, lp.a_matrix_.index_ = np.array(starts, dtype=np.int32), np.array(index, dtype=np.int32)
     lp.a_matrix_.value_ = np.ones(len(index))
     lp.integrality_ = [highspy.HighsVarType.kInteger] * len(columns)
-    engine = highspy.Highs()  # type: ignore[no-untyped-call]
-    for option, value in (("output_flag", False), ("threads", 1), ("mip_rel_gap", 0.0), ("mip_abs_gap", 0.5)):
-        engine.setOptionValue(option, value)
+    engine = quiet_engine(mip_rel_gap=0.0, mip_abs_gap=0.5)
     engine.passModel(lp)
     engine.run()
     status = engine.getModelStatus()

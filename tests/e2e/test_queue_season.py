@@ -36,3 +36,13 @@ def test_run_verify_and_page(fairalloc, tmp_path):
     assert code == 0, err
     page = (tmp_path / "bundle" / "report.html").read_text()
     assert f"Refusals proven: {checked['refusals proven']}." in page
+
+
+def test_nothing_but_data_on_stdout(cli):
+    """What the engine says of itself would stand before it."""
+    cli("synth", "season", "--applications", 300, "--several", 0.3, "--every-rule")
+    told = json.loads(cli("compare", "season", "--mechanism", "queue", "--json").stdout)
+    assert [(variant["name"], variant["envious"] > 0) for variant in told] == [
+        ("as the rules are", True),
+        ("mechanism queue", False),
+    ]

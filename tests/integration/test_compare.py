@@ -25,12 +25,20 @@ from fairalloc.rules import Spacing, parse_rules
 from fairalloc.rules.variants import removable, with_mechanism, without
 from solver.optimal import solve
 from tests.conftest import ROOT
-from tests.serving import SOFT
+from tests.lines import ahead_of
+from tests.serving import SOFT, QueueSeason, Wish
 from tests.several_stalls import SeveralStalls
 from tests.small_seasons import allowed_rank, small_season
 
 SAMPLE = ROOT / "data" / "sample"
 QUOTA = '[[quotas]]\nid = "quota"\nkinds = ["farmer"]\npercent = 40\n'
+USED = ("pools", "own_sites", "forbidding_caps", "fair_caps", "quotas", "minimums", "spacing", "fair_priorities")
+NONE = {
+    "caps": {"forbidding_caps": (), "fair_caps": ()},
+    "reserves": {"quotas": (), "minimums": ()},
+    "spacing": {"spacing": None},
+}
+
 MINIMUM = '[[minimums]]\nid = "minimum"\ncategory = "fish"\nmin_stalls = 1\n'
 
 
@@ -81,12 +89,11 @@ def _by_queue(season):
 
 def test_envy_over_several_stalls_counted_by_hand():
     """Any allocation, however bad: of a pair the one ahead could use stalls of the other, and likes them better."""
-    pairs = several = capped = 0
-    for number in range(1_500):
+    pairs = several = 0
+    without: Counter[str] = Counter()
+    for number in range(4_000):
         rng = random.Random(number)
         season = SeveralStalls(rng)
-        if season.rules.spacing is not None and season.rules.spacing.strength == "hard":
-            continue
         given = _at_random(season, rng)
         placements = [
             Placement(c.application_no, season.numbers.sites[run[0].site_id], season.rank(c, run), width=len(run))
@@ -100,16 +107,27 @@ def test_envy_over_several_stalls_counted_by_hand():
         assert (found.applications, found.pairs) == (sum(map(bool, by_hand)), sum(by_hand)), number
         pairs += found.pairs
         several += any(len(run) > 1 for _, run in given) and found.pairs > 0
-        free = SimpleNamespace(**{**_ruled(season), "forbidding_caps": (), "fair_caps": ()})
-        capped += justified_envy(replace(season.request, rules=free), placements).pairs > found.pairs
+        for rule, none in NONE.items():
+            free = SimpleNamespace(**{name: getattr(season.rules, name) for name in USED} | none)
+            without[rule] += justified_envy(replace(season.request, rules=free), placements) != found
     assert pairs > 100
     assert several > 20
-    assert capped > 5
+    assert all(without[rule] for rule in NONE), without
 
 
-def _ruled(season):
-    names = ("pools", "own_sites", "forbidding_caps", "fair_caps")
-    return {name: getattr(season.rules, name) for name in names}
+@pytest.mark.parametrize("kept", [False, True])
+def test_the_queue_leaves_no_envy_but_what_it_tells(kept):
+    """Whatever the rules: somebody with envy is somebody whom the certificate lists, and next to nobody is."""
+    envious = several = 0
+    for number in range(600):
+        season = QueueSeason(random.Random(number), kept=kept, first=kept, sure=number % 3 == 0)
+        result = solve(season.request)
+        found = justified_envy(season.request, result.placements)
+        assert found.applications <= len({told.application_no for told in result.blocking}), number
+        envious += found.applications
+        several += len(result.placements) > 1
+    assert envious <= 3 * kept
+    assert several > 100
 
 
 def _at_random(season, rng):
@@ -128,7 +146,10 @@ def _at_random(season, rng):
 
 def _could_take(season, given, candidate, other):
     holder, run = other
-    if holder.position <= candidate.position:
+    if holder is candidate or candidate.keeps:
+        return False
+    held = [Wish(c, 0, stalls[0].fair_id) for c, stalls in given if c is not candidate]
+    if any(wish.candidate is holder for wish in ahead_of(season, Wish(candidate, 0, run[0].fair_id), held)):
         return False
     own = next((season.rank(c, stalls) for c, stalls in given if c is candidate), 99)
     rest = [(c, stalls) for c, stalls in given if c is not candidate and c is not holder]
@@ -136,8 +157,17 @@ def _could_take(season, given, candidate, other):
     return any(
         0 < season.rank(candidate, run[start : start + need]) < own
         and season.is_allowed([*rest, (candidate, run[start : start + need])])
+        and (holder.position > candidate.position or not _family_is_full(season, [*rest, other], candidate, run))
         for start in range(len(run) - need + 1)
     )
+
+
+def _family_is_full(season, before, candidate, run):
+    """Whether those before in the queue leave too little of a cap on an applicant or owner."""
+    counted = Counter(dict.fromkeys(season.caps(candidate, run), candidate.stalls_min))
+    for other, stalls in before:
+        counted.update({key: len(stalls) for key in season.caps(other, stalls)})
+    return any(len(key) == 4 and counted[key] > key[0].max_stalls for key in season.caps(candidate, run))
 
 
 def test_the_sample_season_compared(fairalloc):

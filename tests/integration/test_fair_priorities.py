@@ -5,7 +5,6 @@ from __future__ import annotations
 import itertools
 import json
 import random
-from collections import Counter
 
 import pytest
 
@@ -15,7 +14,7 @@ from fairalloc.ground import Ground
 from fairalloc.rules import parse_rules
 from solver import verify
 from solver.queue import service, solve_queue
-from tests.placing import Placing
+from tests.lines import ahead_of, order
 from tests.scale import instances
 from tests.serving import QueueSeason
 from tests.small_seasons import RULES
@@ -23,13 +22,6 @@ from tests.small_seasons import RULES
 INSTANCES = instances(200)
 UNSTABLE = (5088, 5152)
 """The first two seasons in which places are kept that end unstable if nobody may ask again."""
-
-
-def order(season, fair, candidate):
-    """Those whom the fair puts first come first, then the queue."""
-    rule = next((rule for rule in season.rules.fair_priorities if fair in rule.fairs), None)
-    kinds = () if rule is None else rule.kinds
-    return (kinds.index(candidate.kind) if candidate.kind in kinds else len(kinds), candidate.position)
 
 
 def is_stable(season, given):
@@ -81,55 +73,6 @@ def test_everybody_has_the_best_that_any_stable_outcome_gives_them():
         )
     assert other_than_queue > INSTANCES / 50
     assert many >= 1
-
-
-def line_of(season, fair, period, held):
-    """Those with a place at a fair in the order in which it took them."""
-    here = [wish for wish in held if (wish.fair, wish.candidate.period) == (fair, period)]
-    waiting = sorted(here, key=lambda wish: order(season, fair, wish.candidate))
-    line, counted = [], Counter()
-
-    def take(wish):
-        waiting.remove(wish)
-        line.append(wish)
-        for _, key, _ in Placing.targets(season, wish.candidate, fair):
-            counted[key] += wish.candidate.stalls_min
-
-    for rule in (*season.rules.quotas, *season.rules.minimums):
-        for wish in list(waiting):
-            if _is_kept(season, rule, wish, counted):
-                take(wish)
-    for wish in list(waiting):
-        take(wish)
-    return line
-
-
-def _is_kept(season, rule, wish, counted):
-    return any(
-        step.endswith(f"/{rule.id}") and counted[key] < size
-        for step, key, size in Placing.targets(season, wish.candidate, wish.fair)
-    )
-
-
-def ahead_of(season, wish, held):
-    """Those before whom the fair would not take a candidate without a place there."""
-    line = line_of(season, wish.fair, wish.candidate.period, held)
-    passed = []
-    counted = Counter()
-    phases = [*season.rules.quotas, *season.rules.minimums, None]
-    waiting = sorted(line, key=lambda w: order(season, wish.fair, w.candidate))
-    mine = order(season, wish.fair, wish.candidate)
-    for rule in phases:
-        for other in [*waiting, None]:
-            behind = other is None or order(season, wish.fair, other.candidate) > mine
-            if behind and (rule is None or _is_kept(season, rule, wish, counted)):
-                return passed
-            if other is not None and other in waiting and (rule is None or _is_kept(season, rule, other, counted)):
-                waiting.remove(other)
-                passed.append(other)
-                for _, key, _ in Placing.targets(season, other.candidate, wish.fair):
-                    counted[key] += other.candidate.stalls_min
-    raise AssertionError("the last phase takes everybody")
 
 
 def is_capped(season, wish, held):
