@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 from fairalloc.allocation import AllocationRequest, Candidate, Placement
 from fairalloc.caps import cap_key, room
@@ -56,6 +57,17 @@ class Ground:
             for key in self.keys(self.candidates[number], self.sites[placement.site_no].fair_id):
                 del self._count[key][number]
         return placement
+
+    @contextmanager
+    def cleared(self, numbers: Iterable[int]) -> Iterator[None]:
+        """The ground without some applications, which are put back afterwards."""
+        lifted = [self.lift(ApplicationNo(number)) for number in numbers]
+        try:
+            yield
+        finally:
+            for placement in lifted:
+                if placement is not None:
+                    self.put(placement)
 
     @staticmethod
     def run_of(placement: Placement) -> Run:

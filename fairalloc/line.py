@@ -126,28 +126,21 @@ class Line:
             [0, *accumulate(c.stalls_min * reserve.counts(c) for c in self.order)] for reserve in self._reserves
         ]
         self._keys: list[tuple[int, tuple[int, ...]]] = []
-        for ahead, candidate in enumerate(self.order):
-            self._keys.append((self._phase(candidate, lambda _, at=ahead: at), lines.place(cell, candidate)))  # type: ignore[misc]
+        for candidate in self.order:
+            self._keys.append(self._key(candidate))
 
     def ahead(self, candidate: Candidate) -> int:
         """How many in line the fair takes before a candidate, who need not have a place there."""
-        place = self._lines.place(self._cell, candidate)
+        return bisect_left(self._keys, self._key(candidate))
 
-        def before(phase: int) -> int:
-            return bisect_left(self._keys, (phase, place))
-
-        return before(self._phase(candidate, before))
-
-    def _phase(self, candidate: Candidate, before: Callable[[int], int]) -> int:
-        """When the fair takes a candidate: first of all (0), for a rule (its number, from 1), or with everybody.
-
-        Args:
-            candidate: the candidate.
-            before: how many in line come before it in a phase.
+    def _key(self, candidate: Candidate) -> tuple[int, tuple[int, ...]]:
+        """When the fair takes a candidate: first of all (0), for a rule (its number, from 1), or with everybody; and
+        where it stands among those.
         """
+        place = self._lines.place(self._cell, candidate)
         if candidate.keeps:
-            return 0
+            return 0, place
         for phase, (reserve, counted) in enumerate(zip(self._reserves, self._counted, strict=True), start=1):
-            if reserve.counts(candidate) and counted[before(phase)] < reserve.stalls:
-                return phase
-        return len(self._reserves) + 1
+            if reserve.counts(candidate) and counted[bisect_left(self._keys, (phase, place))] < reserve.stalls:
+                return phase, place
+        return len(self._reserves) + 1, place

@@ -19,7 +19,7 @@ from types import MappingProxyType
 from typing import Any
 
 from fairalloc.acts import Act, ActKind, State, Wave, wave_of
-from fairalloc.afterwards.free_sites import best_free, cleared, follow, ground_of, obstacle, passed_over, run_from
+from fairalloc.afterwards.free_sites import best_free, follow, ground_of, obstacle, passed_over, run_from
 from fairalloc.afterwards.moving import Gain, gains
 from fairalloc.allocation import Candidate
 from fairalloc.ground import Ground
@@ -203,7 +203,7 @@ class Situation:
     def hindered(self, kind: ActKind, number: int, run: Run) -> str | None:
         """What keeps an override from giving an application some sites, in words; None where nothing does."""
         gone = [number] if kind is ActKind.MOVE else self.holders(run)
-        with cleared(self.ground, gone):
+        with self.ground.cleared(gone):
             return obstacle(self.ground, self.candidate(number), run)
 
     def price(self, kind: ActKind, number: int, run: Run = ()) -> dict[str, Any]:
@@ -212,7 +212,7 @@ class Situation:
         over: tuple[ApplicationNo, ...] = ()
         if run:
             waiting = [one for one, state in self.states.items() if state.status is Status.WAITLISTED and one != number]
-            with cleared(self.ground, {number, *self.holders(run)}):
+            with self.ground.cleared({number, *self.holders(run)}):
                 over = passed_over(self.ground, self.candidate(number), run, waiting)
         return {
             "loses": {application_label(one): self.names(self._sites(one)) for one in losers},

@@ -7,8 +7,7 @@ minimums keep nothing free any more: they are goals of the allocation.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 
 from fairalloc.acts import State
 from fairalloc.allocation import AllocationRequest, Candidate, Placement
@@ -64,18 +63,6 @@ def follow(ground: Ground, number: int, state: State) -> None:
 def run_from(site_no: int, width: int) -> Run:
     """So many sites from the first one on."""
     return tuple(SiteNo(number) for number in range(site_no, site_no + width))
-
-
-@contextmanager
-def cleared(ground: Ground, numbers: Collection[int]) -> Iterator[None]:
-    """The ground without some applications, which are put back afterwards."""
-    lifted = [ground.lift(ApplicationNo(number)) for number in numbers]
-    try:
-        yield
-    finally:
-        for placement in lifted:
-            if placement is not None:
-                ground.put(placement)
 
 
 def obstacle(ground: Ground, candidate: Candidate, run: Run) -> str | None:

@@ -100,8 +100,10 @@ def _with(rules: Rules, name: str, goals: Sequence[str] | None) -> Rules:
         return Rules.model_validate({**dict(rules), **update})
     except ValidationError as error:
         words = "; ".join(problem["msg"].removeprefix("Value error, ") for problem in error.errors())
-        what = f"mechanism {name}" if goals is None else f"goals {', '.join(goals)}"
-        raise UsageError("rules.variant", f"{what}: {words}", "compare other variants") from None
+        what = f"mechanism {name}: " if goals is None else f"goals {', '.join(goals)}: "
+        if goals is None and name in MECHANISMS:
+            what = ""  # why a mechanism cannot serve these rules names it
+        raise UsageError("rules.variant", what + words, "compare other variants") from None
 
 
 def _three_pools(rules: Rules) -> QuotaQueue:

@@ -93,8 +93,7 @@ def _usual(rules: Rules, season: SeasonInput, say: Callable[[str], None]) -> Ite
             try:
                 yield _by_mechanism(rules, season, name)
             except UsageError as error:
-                words = error.message.removeprefix(f"mechanism {name}: ")
-                say(f"without the mechanism {name}: {words}; {error.remedy}")
+                say(f"without the mechanism {name}: {error.message}; {error.remedy}")
     yield from (Variant(f"without {rule_id}", without(rules, rule_id), rule_id) for rule_id in removable(rules))
 
 

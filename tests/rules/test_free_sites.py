@@ -8,7 +8,7 @@ import random
 import pytest
 
 from fairalloc.acts import State
-from fairalloc.afterwards.free_sites import best_free, cleared, follow, ground_of, obstacle, passed_over
+from fairalloc.afterwards.free_sites import best_free, follow, ground_of, obstacle, passed_over
 from fairalloc.reasons import Reason
 from fairalloc.status import Status
 from tests.made_season import HandMade
@@ -100,7 +100,7 @@ def test_who_is_passed_over_waits_ahead_and_could_have_had_one_of_the_sites(seed
     )
     gone = {c.application_no for c, r in given if (c, r) not in rest}
     before = dict(lie.holder)
-    with cleared(lie, gone):
+    with lie.cleared(gone):
         found = passed_over(lie, favoured, numbers_of(season, run), [c.application_no for c in waiting])
     assert list(found) == expected
     assert lie.holder == before
